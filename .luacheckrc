@@ -1,0 +1,5 @@
+std = "lua54"
+max_line_length = 100
+exclude_files = {"build", "bindings/lua/meta"}
+files["bindings/luajit"] = {std = "luajit"}
+files["examples/luajit"] = {std = "luajit"}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base/os.h - the seam to the operating system: pages, threads, clocks, files. Only base/os_*.c
+ * includes OS headers. Functions that return int give 0 or an errno value.
+ */
+#ifndef CNS_BASE_OS_H
+#define CNS_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- pages: addresses and sizes are multiples of the page size ------------------------------ */
+
+size_t cns_os_page_size(void);
+/* Zeroed memory at a multiple of `alignment` (a power of two >= the page size); NULL if none. */
+void *cns_os_pages_map(size_t size, size_t alignment);
+void cns_os_pages_unmap(void *pages, size_t size);
+/* true when the pages read as zero afterwards. */
+bool cns_os_pages_purge(void *pages, size_t size);
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+typedef struct cns_os_thread {
+    _Alignas(16) unsigned char storage[16];
+} cns_os_thread;
+
+/* stack_size 0: the default. `name` is cut to 15 bytes; NULL for none. */
+int cns_os_thread_create(cns_os_thread *thread, void (*entry)(void *), void *argument,
+                         const char *name, size_t stack_size);
+void cns_os_thread_join(cns_os_thread *thread);
+/* Unique among the living threads of the process, never 0. */
+uint64_t cns_os_thread_id(void);
+void cns_os_thread_yield(void);
+/* CPUs by affinity; CPUs by cgroup quota (0: no quota). */
+uint32_t cns_os_cpus_affinity(void);
+double cns_os_cpus_quota(void);
+
+typedef struct cns_mutex {
+    _Alignas(16) unsigned char storage[48];
+} cns_mutex;
+typedef struct cns_condition {
+    _Alignas(16) unsigned char storage[64];
+} cns_condition;
+
+int cns_mutex_init(cns_mutex *mutex);
+void cns_mutex_deinit(cns_mutex *mutex);
+void cns_mutex_lock(cns_mutex *mutex);
+bool cns_mutex_try_lock(cns_mutex *mutex);
+void cns_mutex_unlock(cns_mutex *mutex);
+
+int cns_condition_init(cns_condition *condition);
+void cns_condition_deinit(cns_condition *condition);
+void cns_condition_wait(cns_condition *condition, cns_mutex *mutex);
+/* false on timeout; the deadline is on cns_os_clock's scale. */
+bool cns_condition_wait_until(cns_condition *condition, cns_mutex *mutex, uint64_t deadline_ns);
+void cns_condition_signal(cns_condition *condition);
+void cns_condition_broadcast(cns_condition *condition);
+
+/* A pause hint for spin loops. */
+static inline void cns_cpu_relax(void) {
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+    __builtin_ia32_pause();
+#elif defined(__GNUC__) && defined(__aarch64__)
+    __asm__ volatile("yield" ::: "memory");
+#endif
+}
+
+/* ---- clocks, in nanoseconds ----------------------------------------------------------------- */
+
+uint64_t cns_os_clock(void); /* monotonic */
+uint64_t cns_os_clock_thread(void);
+void cns_os_sleep(uint64_t nanoseconds);
+
+/* ---- randomness ----------------------------------------------------------------------------- */
+
+/* Fills `buffer` from the OS; falls back to clocks and addresses only if the OS refuses. */
+void cns_os_random(void *buffer, size_t size);
+
+/* ---- files, for reading --------------------------------------------------------------------- */
+
+typedef struct cns_os_file {
+    intptr_t handle;
+    uint64_t size; /* when opened; meaningless for what is not a regular file */
+    bool regular;
+} cns_os_file;
+
+int cns_os_file_open(cns_os_file *file, const char *path);
+/* `got` < capacity only at the end of the file. */
+int cns_os_file_read(cns_os_file *file, void *buffer, size_t capacity, size_t *got);
+void cns_os_file_close(cns_os_file *file);
+/* The whole of a small text file, NUL-terminated and cut to capacity; false when unreadable. */
+bool cns_os_file_slurp(const char *path, char *buffer, size_t capacity);
+/* strerror, thread-safe, into the caller's buffer; returns it. */
+const char *cns_os_error_text(int error, char *buffer, size_t capacity);
+
+#endif
