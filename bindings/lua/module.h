@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * module.h - what the C files of the Lua module share: the engine behind a Lua state, userdata,
+ * argument checks, errors.
+ *
+ * All Lua states that belong together (a script's main state and the workers' states) share one
+ * `lcns_shared`: one context, one default pool. It is counted; the last state to close frees it.
+ * Errors of the engine become Lua errors; no lua_error ever crosses an engine frame: engine
+ * callbacks that run Lua do so under pcall and hand a status back.
+ */
+#ifndef LCNS_MODULE_H
+#define LCNS_MODULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cns/cns.h"
+#include "lauxlib.h"
+#include "lua.h"
+#include "lualib.h"
+
+/* ---- the host -------------------------------------------------------------------------------- */
+
+/* What an embedding host provides before it opens the module; stock lua5.4 provides none. All
+ * pointers outlive the shared state. Any function may be NULL. */
+typedef struct lcns_host {
+    void *user;
+    cns_context *context; /* used instead of a context of the module's own */
+    cns_cancel *cancel;   /* fires when the script must stop; parent of every task's token */
+    uint32_t threads;     /* workers of the default pool; 0: from the machine */
+    /* Called around every stretch in which a thread runs Lua on a worker's state, so that the host
+     * can interrupt it. Nesting is possible (a task that waits may run another on its thread). */
+    void (*enter)(void *user, lua_State *L);
+    void (*leave)(void *user, lua_State *L);
+    /* CNS_OK, or why the script should stop: asked in long waits and loops of the binding. */
+    cns_status (*poll)(void *user);
+    /* Called once for a new worker state, after the standard libraries and the module are open;
+     * runs in protected mode, may raise. */
+    void (*setup)(void *user, lua_State *L);
+} lcns_host;
+
+/* Tells the module about the host; before luaopen_cns, in each main state. `host` is copied. */
+void lcns_set_host(lua_State *L, const lcns_host *host);
+
+/* ---- the shared engine ----------------------------------------------------------------------- */
+
+typedef struct lcns_shared {
+    cns_context *context;
+    lcns_host host; /* zeroed under stock lua5.4 */
+    bool owns_context;
+    _Atomic uint32_t references;
+    struct lcns_default_pool *pool; /* owned by tasks.c; made on first use */
+} lcns_shared;
+
+int luaopen_cns(lua_State *L);
+
+/* The shared engine of this state; the module must be open. */
+lcns_shared *lcns_shared_of(lua_State *L);
+cns_context *lcns_context(lua_State *L);
+void lcns_shared_retain(lcns_shared *shared);
+void lcns_shared_release(lcns_shared *shared);
+/* Makes `L` (a fresh worker state) share `shared`; before luaopen_cns there. */
+void lcns_adopt(lua_State *L, lcns_shared *shared);
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* Raises the context's message (with the position in the script); never returns. */
+int lcns_raise(lua_State *L, cns_status status);
+/* Raises unless CNS_OK. */
+void lcns_ok(lua_State *L, cns_status status);
+/* Raises when the host wants the script to stop. Call it in loops that may take long. */
+void lcns_poll(lua_State *L);
+
+/* ---- userdata -------------------------------------------------------------------------------- */
+
+/* Every userdata begins so; `close` destroys the engine object once and is idempotent. */
+typedef struct lcns_object {
+    lcns_shared *shared; /* retained; NULL once closed */
+} lcns_object;
+
+/* Registers a type: methods, metamethods (may be NULL), and `close` behind __gc, __close and the
+ * method `close`. `name` is what errors call it: "cns.buffer". Called by the luaopen of a part. */
+void lcns_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods,
+               lua_CFunction close);
+/* A zeroed userdata of `size` bytes, with its metatable, `shared` retained, pushed. Fill in the
+ * engine object after this, so that a failure leaves something that closes cleanly. */
+void *lcns_new(lua_State *L, size_t size, const char *name);
+/* The object, open; raises "bad argument #1 to 'f' (cns.buffer expected, got nil)" or "cns.buffer
+ * is closed". */
+void *lcns_check(lua_State *L, int arg, const char *name);
+/* The object, open or closed, or NULL when it is something else. */
+void *lcns_test(lua_State *L, int arg, const char *name);
+/* For `close` functions: the object if it is open, and marks it closed (the caller destroys the
+ * engine object, then calls lcns_closed to release the shared engine); NULL if closed already. */
+void *lcns_begin_close(lua_State *L, const char *name, lcns_shared **shared);
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
+/* Bytes: a non-negative integer or text such as "64 KiB", "1.5 GiB", "100 MB". */
+uint64_t lcns_check_bytes(lua_State *L, int arg);
+/* Seconds: a non-negative number or text such as "5 ms", "2 s", "1 min". In nanoseconds. */
+uint64_t lcns_check_duration(lua_State *L, int arg);
+/* An integer in [low, high]. */
+lua_Integer lcns_check_range(lua_State *L, int arg, lua_Integer low, lua_Integer high);
+/* Fields of an options table at `arg` (nil: absent). Unknown keys are refused by lcns_options with
+ * the list of known ones; `known` ends with NULL. */
+void lcns_options(lua_State *L, int arg, const char *const *known);
+bool lcns_option_bytes(lua_State *L, int arg, const char *key, uint64_t *out);
+bool lcns_option_duration(lua_State *L, int arg, const char *key, uint64_t *out);
+bool lcns_option_integer(lua_State *L, int arg, const char *key, lua_Integer low, lua_Integer high,
+                         lua_Integer *out);
+bool lcns_option_boolean(lua_State *L, int arg, const char *key, bool fallback);
+/* The string stays valid while the table holds it. */
+bool lcns_option_string(lua_State *L, int arg, const char *key, const char **out, size_t *size);
+/* Pushes the field (nil when absent) and returns whether it is there. */
+bool lcns_option_push(lua_State *L, int arg, const char *key);
+
+/* ---- parts: each pushes its table or function, see module.c -----------------------------------
+ */
+
+int lcns_open_heap(lua_State *L);    /* heap.c: pushes the constructor */
+int lcns_open_arena(lua_State *L);   /* arena.c */
+int lcns_open_pool(lua_State *L);    /* pool.c */
+int lcns_open_buffer(lua_State *L);  /* buffer.c */
+int lcns_open_columns(lua_State *L); /* columns.c */
+int lcns_open_hash(lua_State *L);    /* hash.c: pushes the table */
+int lcns_open_map(lua_State *L);     /* map.c: pushes the constructor */
+int lcns_open_tasks(lua_State *L);   /* tasks.c: pushes the table */
+int lcns_open_monitor(lua_State *L); /* monitor.c */
+int lcns_open_json(lua_State *L);    /* json.c */
+int lcns_open_yaml(lua_State *L);    /* yaml.c */
+int lcns_open_fs(lua_State *L);      /* fs.c */
+
+/* ---- across parts ---------------------------------------------------------------------------- */
+
+/* The engine's buffer behind a "cns.buffer" userdata (lent to the caller until the userdata closes)
+ * and the reverse: takes ownership of `buffer`. */
+cns_buffer *lcns_check_buffer(lua_State *L, int arg);
+cns_buffer *lcns_test_buffer(lua_State *L, int arg);
+void lcns_push_buffer(lua_State *L, cns_buffer *buffer);
+/* String or buffer (readable now) as bytes; valid while the value stays on the stack. */
+const void *lcns_check_data(lua_State *L, int arg, size_t *size);
+/* The engine's pool behind a "cns.tasks.pool" userdata. */
+cns_tasks *lcns_check_tasks(lua_State *L, int arg);
+
+#endif
