@@ -36,6 +36,17 @@ void cns_os_thread_yield(void);
 uint32_t cns_os_cpus_affinity(void);
 double cns_os_cpus_quota(void);
 
+/* What the cgroups from this process's own up to the root allow; `root` is put before /proc and
+ * every mount point ("" but in tests). */
+typedef struct cns_os_cgroup {
+    double cpu_quota;      /* the smallest on the way up, in CPUs; 0: none */
+    uint64_t memory_limit; /* the smallest on the way up; UINT64_MAX: none */
+    uint64_t memory_used;  /* in the cgroup with that limit, or the own one; UINT64_MAX: unknown */
+    uint64_t throttled_ns; /* the most on the way up; UINT64_MAX: unknown */
+} cns_os_cgroup;
+
+void cns_os_cgroup_read(const char *root, cns_os_cgroup *out);
+
 typedef struct cns_mutex {
     _Alignas(16) unsigned char storage[48];
 } cns_mutex;
