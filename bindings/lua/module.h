@@ -50,10 +50,13 @@ typedef struct lcns_shared {
     lcns_host host; /* zeroed under stock lua5.4 */
     bool owns_context;
     _Atomic uint32_t references;
-    struct lcns_default_pool *pool; /* owned by tasks.c; made on first use */
+    struct lcns_default_pool *_Atomic pool; /* owned by tasks.c; made on first use */
+    /* Set by tasks.c: called when the main state closes, after its objects were finalised and
+     * before its reference goes, so that workers' states can give theirs back. May stay NULL. */
+    void (*shutdown)(struct lcns_shared *shared);
 } lcns_shared;
 
-int luaopen_cns(lua_State *L);
+CNS_API int luaopen_cns(lua_State *L);
 
 /* The shared engine of this state; the module must be open. */
 lcns_shared *lcns_shared_of(lua_State *L);
@@ -79,25 +82,46 @@ typedef struct lcns_object {
     lcns_shared *shared; /* retained; NULL once closed */
 } lcns_object;
 
-/* Registers a type: methods, metamethods (may be NULL), and `close` behind __gc, __close and the
- * method `close`. `name` is what errors call it: "cns.buffer". Called by the luaopen of a part. */
+/* Registers a type: methods, metamethods (either may be NULL), and `close` behind __gc, __close and
+ * the method `close`. `name` is what errors call it: "cns.buffer". Called by the luaopen of a part.
+ * All these functions are closures whose first upvalue is the metatable and whose second is the
+ * table of methods, which is __index unless metamethods bring one. Scripts see "locked" for the
+ * metatable. */
 void lcns_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods,
                lua_CFunction close);
 /* A zeroed userdata of `size` bytes, with its metatable, `shared` retained, pushed. Fill in the
- * engine object after this, so that a failure leaves something that closes cleanly. */
+ * engine object after this, so that a failure leaves something that closes cleanly. It has one
+ * user value, for what it must keep alive. */
 void *lcns_new(lua_State *L, size_t size, const char *name);
 /* The object, open; raises "bad argument #1 to 'f' (cns.buffer expected, got nil)" or "cns.buffer
  * is closed". */
 void *lcns_check(lua_State *L, int arg, const char *name);
 /* The object, open or closed, or NULL when it is something else. */
 void *lcns_test(lua_State *L, int arg, const char *name);
-/* For `close` functions: the object if it is open, and marks it closed (the caller destroys the
- * engine object, then calls lcns_closed to release the shared engine); NULL if closed already. */
+/* Raises what lcns_self found. */
+void *lcns_self_fail(lua_State *L);
+
+/* Argument 1 of a function that lcns_type registered, of that type and open. */
+static inline void *lcns_self(lua_State *L) {
+    lcns_object *object = lua_touserdata(L, 1);
+    if (object && lua_getmetatable(L, 1)) {
+        int same = lua_rawequal(L, -1, lua_upvalueindex(1));
+        lua_pop(L, 1);
+        if (same && object->shared) {
+            return object;
+        }
+    }
+    return lcns_self_fail(L);
+}
+
+/* For `close` functions: the object if it is open, and marks it closed; NULL if closed already.
+ * The caller destroys the engine object, then gives `*shared` to lcns_shared_release. */
 void *lcns_begin_close(lua_State *L, const char *name, lcns_shared **shared);
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
-/* Bytes: a non-negative integer or text such as "64 KiB", "1.5 GiB", "100 MB". */
+/* Bytes: a non-negative integer (or integral float) or text such as "64 KiB", "1.5 GiB", "100 MB".
+ */
 uint64_t lcns_check_bytes(lua_State *L, int arg);
 /* Seconds: a non-negative number or text such as "5 ms", "2 s", "1 min". In nanoseconds. */
 uint64_t lcns_check_duration(lua_State *L, int arg);
@@ -115,9 +139,13 @@ bool lcns_option_boolean(lua_State *L, int arg, const char *key, bool fallback);
 bool lcns_option_string(lua_State *L, int arg, const char *key, const char **out, size_t *size);
 /* Pushes the field (nil when absent) and returns whether it is there. */
 bool lcns_option_push(lua_State *L, int arg, const char *key);
+/* Raises "option 'key': <expected> expected, got ..." about the value on top of the stack. */
+int lcns_option_fail(lua_State *L, int arg, const char *key, const char *expected);
 
-/* ---- parts: each pushes its table or function, see module.c -----------------------------------
+/* ---- parts: each pushes its table or constructor ----------------------------------------------
  */
+
+extern const luaL_Reg lcns_basics[]; /* basics.c: cns.clock and other plain functions */
 
 int lcns_open_heap(lua_State *L);    /* heap.c: pushes the constructor */
 int lcns_open_arena(lua_State *L);   /* arena.c */

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * module.c - opens the Lua module `cns`; the engine behind a Lua state; userdata; errors.
+ *
+ * A registry entry, the anchor, ties a state to its lcns_shared. It is made before any object, so
+ * Lua finalises it after all of them; and since every object holds a reference of its own, the
+ * order does not matter for safety. Methods are closures over their metatable and their method
+ * table: the check of `self` compares metatables without a look-up by name.
+ */
+#include "module.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the shared engine ----------------------------------------------------------------------- */
+
+typedef struct anchor {
+    lcns_shared *shared;
+    bool main; /* the state that created `shared`, not one that adopted it */
+} anchor;
+
+/* Registry keys: the addresses matter, not the contents. */
+static const char anchor_key = 0;
+static const char host_key = 0;
+
+static int anchor_gc(lua_State *L) {
+    anchor *a = lua_touserdata(L, 1);
+    lcns_shared *shared = a->shared;
+    a->shared = NULL;
+    if (shared && a->main && shared->shutdown) {
+        shared->shutdown(shared);
+    }
+    lcns_shared_release(shared);
+    return 0;
+}
+
+/* Pushes nothing; the anchor lives in the registry before it owns anything. */
+static anchor *new_anchor(lua_State *L) {
+    anchor *a = lua_newuserdatauv(L, sizeof *a, 0);
+    *a = (anchor){0};
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, anchor_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pushliteral(L, "locked");
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &anchor_key);
+    return a;
+}
+
+static anchor *find_anchor(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &anchor_key);
+    anchor *a = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return a;
+}
+
+void lcns_set_host(lua_State *L, const lcns_host *host) {
+    lcns_host *copy = lua_newuserdatauv(L, sizeof *copy, 0);
+    *copy = *host;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+}
+
+static void create_shared(lua_State *L, anchor *a) {
+    /* Not from the context's allocator: the context itself hangs off this. */
+    lcns_shared *shared = calloc(1, sizeof *shared);
+    if (!shared) {
+        luaL_error(L, "not enough memory for the engine");
+        return;
+    }
+    atomic_init(&shared->references, 1);
+    atomic_init(&shared->pool, NULL);
+    a->shared = shared;
+    a->main = true;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
+    const lcns_host *host = lua_touserdata(L, -1);
+    if (host) {
+        shared->host = *host;
+        shared->context = host->context;
+    }
+    lua_pop(L, 1);
+    if (!shared->context) {
+        cns_status status = cns_context_create(NULL, &shared->context);
+        if (status != CNS_OK) {
+            a->shared = NULL;
+            free(shared);
+            luaL_error(L, "cns: %s", cns_status_text(status));
+            return;
+        }
+        shared->owns_context = true;
+    }
+}
+
+static void ensure_shared(lua_State *L) {
+    anchor *a = find_anchor(L);
+    if (!a) {
+        a = new_anchor(L);
+    }
+    if (!a->shared) {
+        create_shared(L, a);
+    }
+}
+
+void lcns_adopt(lua_State *L, lcns_shared *shared) {
+    anchor *a = new_anchor(L);
+    lcns_shared_retain(shared);
+    a->shared = shared;
+}
+
+lcns_shared *lcns_shared_of(lua_State *L) {
+    anchor *a = find_anchor(L);
+    if (!a || !a->shared) {
+        luaL_error(L, "the module 'cns' is not open in this state");
+        return NULL;
+    }
+    return a->shared;
+}
+
+cns_context *lcns_context(lua_State *L) {
+    return lcns_shared_of(L)->context;
+}
+
+void lcns_shared_retain(lcns_shared *shared) {
+    atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
+}
+
+void lcns_shared_release(lcns_shared *shared) {
+    if (!shared) {
+        return;
+    }
+    if (atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    if (shared->owns_context) {
+        cns_context_destroy(shared->context);
+    }
+    free(shared);
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+int lcns_raise(lua_State *L, cns_status status) {
+    char message[512];
+    /* These come from a token, often without a message: the context's would be an older one. */
+    bool silent = status == CNS_E_CANCELLED || status == CNS_E_DEADLINE;
+    if (silent || cns_context_message(lcns_context(L), message, sizeof message) == 0) {
+        return luaL_error(L, "%s", cns_status_text(status));
+    }
+    return luaL_error(L, "%s", message);
+}
+
+void lcns_ok(lua_State *L, cns_status status) {
+    if (status != CNS_OK) {
+        lcns_raise(L, status);
+    }
+}
+
+void lcns_poll(lua_State *L) {
+    const lcns_host *host = &lcns_shared_of(L)->host;
+    cns_status status = host->poll ? host->poll(host->user) : CNS_OK;
+    if (status != CNS_OK) {
+        luaL_error(L, "interrupted: %s", cns_status_text(status));
+    }
+}
+
+/* ---- userdata -------------------------------------------------------------------------------- */
+
+/* Adds `function` under `name` to the table at `target`, closed over metatable and methods. */
+static void add_function(lua_State *L, int target, int metatable, const char *name,
+                         lua_CFunction function) {
+    lua_pushvalue(L, metatable);
+    lua_pushvalue(L, metatable + 1);
+    lua_pushcclosure(L, function, 2);
+    lua_setfield(L, target, name);
+}
+
+void lcns_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods,
+               lua_CFunction close) {
+    luaL_checkstack(L, 8, "cns");
+    luaL_newmetatable(L, name); /* an earlier, half-filled one is filled again */
+    int metatable = lua_gettop(L);
+    lua_newtable(L);
+    for (const luaL_Reg *m = methods; m && m->name; m++) {
+        add_function(L, metatable + 1, metatable, m->name, m->func);
+    }
+    lua_pushvalue(L, metatable + 1);
+    lua_setfield(L, metatable, "__index");
+    for (const luaL_Reg *m = metamethods; m && m->name; m++) {
+        add_function(L, metatable, metatable, m->name, m->func);
+    }
+    if (close) {
+        add_function(L, metatable + 1, metatable, "close", close);
+        add_function(L, metatable, metatable, "__gc", close);
+        add_function(L, metatable, metatable, "__close", close);
+    }
+    lua_pushliteral(L, "locked");
+    lua_setfield(L, metatable, "__metatable");
+    lua_pop(L, 2);
+}
+
+void *lcns_new(lua_State *L, size_t size, const char *name) {
+    lcns_shared *shared = lcns_shared_of(L);
+    lcns_object *object = lua_newuserdatauv(L, size, 1);
+    memset(object, 0, size);
+    luaL_setmetatable(L, name);
+    lcns_shared_retain(shared);
+    object->shared = shared;
+    return object;
+}
+
+void *lcns_test(lua_State *L, int arg, const char *name) {
+    return luaL_testudata(L, arg, name);
+}
+
+void *lcns_check(lua_State *L, int arg, const char *name) {
+    lcns_object *object = luaL_testudata(L, arg, name);
+    if (!object) {
+        luaL_typeerror(L, arg, name);
+        return NULL;
+    }
+    if (!object->shared) {
+        luaL_error(L, "%s is closed", name);
+    }
+    return object;
+}
+
+void *lcns_self_fail(lua_State *L) {
+    lua_getfield(L, lua_upvalueindex(1), "__name");
+    const char *name = lua_tostring(L, -1);
+    if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1) &&
+        lua_rawequal(L, -1, lua_upvalueindex(1))) {
+        luaL_error(L, "%s is closed", name);
+        return NULL;
+    }
+    luaL_typeerror(L, 1, name);
+    return NULL;
+}
+
+void *lcns_begin_close(lua_State *L, const char *name, lcns_shared **shared) {
+    lcns_object *object = luaL_testudata(L, 1, name);
+    if (!object) {
+        luaL_typeerror(L, 1, name);
+        return NULL;
+    }
+    *shared = object->shared;
+    object->shared = NULL;
+    return *shared ? object : NULL;
+}
+
+/* ---- the module ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *name;
+    int (*open)(lua_State *L);
+} parts[] = {
+    {NULL, NULL},
+};
+
+CNS_API int luaopen_cns(lua_State *L) {
+    luaL_checkversion(L);
+    luaL_checkstack(L, 16, "cns");
+    ensure_shared(L);
+    lua_newtable(L);
+    luaL_setfuncs(L, lcns_basics, 0);
+    lua_pushstring(L, cns_version_string());
+    lua_setfield(L, -2, "version");
+    for (size_t i = 0; parts[i].name; i++) {
+        parts[i].open(L);
+        lua_setfield(L, -2, parts[i].name);
+    }
+    return 1;
+}
