@@ -3,3 +3,5 @@ max_line_length = 100
 exclude_files = {"build", "bindings/lua/meta"}
 files["bindings/luajit"] = {std = "luajit"}
 files["examples/luajit"] = {std = "luajit"}
+files["tests/luajit"] = {std = "luajit"}
+files["tests/support/check_cdef.lua"] = {std = "luajit"}
