@@ -194,8 +194,10 @@ typedef enum cns_access { CNS_ACCESS_READ = 1, CNS_ACCESS_WRITE = 2 } cns_access
 
 /* A borrow hands a range to another thread: any number of readers, or one writer of a disjoint
  * range. The borrow is itself a buffer (a view), to be given to that thread; ending it with
- * cns_buffer_destroy gives the range back. CNS_E_BUSY when it overlaps a borrow of the other kind.
- * Any thread. */
+ * cns_buffer_destroy gives the range back. A slice of a borrowed view shares its right and keeps
+ * the borrow alive; borrowing from a borrowed view lends on what it may do itself, and shuts it out
+ * meanwhile as a plain view is. CNS_E_BUSY when it overlaps a borrow of the other kind. Any thread.
+ */
 CNS_API cns_status cns_buffer_borrow(const cns_buffer *buffer, cns_access access, cns_buffer **out);
 /* CNS_OK when this view may be accessed so now: for a plain view, no overlapping borrow forbids
  * it; for a borrowed view, its own borrow allows it. CNS_E_BUSY otherwise. Cheap without borrows.
@@ -204,9 +206,10 @@ CNS_API cns_status cns_buffer_access(const cns_buffer *buffer, cns_access access
 /* CNS_ACCESS_READ or WRITE for a borrowed view, 0 for a plain one. */
 CNS_API int cns_buffer_borrowed(const cns_buffer *buffer);
 
-/* Element access by 0-based index, converted: integers must fit the element type exactly
- * (CNS_E_RANGE otherwise), floats go to integer elements only when they are integral. Reading u64
- * above INT64_MAX as i64 is CNS_E_RANGE. All check the index and the borrow. */
+/* Element access by 0-based index. A conversion is exact or CNS_E_RANGE, both ways: integers must
+ * fit the element type, floats go to integer elements only when they are integral, u64 above
+ * INT64_MAX is not read as i64, nor 2^53 + 1 as f64. The one that rounds is a double that goes to
+ * f32, as a C cast does. All check the index and the borrow. */
 CNS_API cns_status cns_buffer_get_i64(const cns_buffer *buffer, uint64_t index, int64_t *out);
 CNS_API cns_status cns_buffer_get_f64(const cns_buffer *buffer, uint64_t index, double *out);
 CNS_API cns_status cns_buffer_set_i64(cns_buffer *buffer, uint64_t index, int64_t value);
