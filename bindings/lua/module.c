@@ -254,6 +254,9 @@ static const struct {
     const char *name;
     int (*open)(lua_State *L);
 } parts[] = {
+    {"buffer", lcns_open_buffer},
+    {"columns", lcns_open_columns},
+    {"hash", lcns_open_hash},
     {NULL, NULL},
 };
 
