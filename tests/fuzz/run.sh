@@ -9,7 +9,7 @@ seconds=${1:-60}
 [ $# -gt 0 ] || set -- heap map hash buffer lua
 mkdir -p build/fuzz/findings
 CC=clang cmake --preset fuzz >build/fuzz/configure.log
-cmake --build --preset fuzz >build/fuzz/build.log || {
+cmake --build --preset fuzz --target $(printf "fuzz_%s " "$@") >build/fuzz/build.log || {
     tail -n 30 build/fuzz/build.log
     exit 1
 }
