@@ -257,6 +257,9 @@ static const struct {
     {"buffer", lcns_open_buffer},
     {"columns", lcns_open_columns},
     {"hash", lcns_open_hash},
+    {"json", lcns_open_json},
+    {"yaml", lcns_open_yaml},
+    {"fs", lcns_open_fs},
     {NULL, NULL},
 };
 
