@@ -254,6 +254,12 @@ static const struct {
     const char *name;
     int (*open)(lua_State *L);
 } parts[] = {
+    {"buffer", lcns_open_buffer},
+    {"columns", lcns_open_columns},
+    {"hash", lcns_open_hash},
+    {"json", lcns_open_json},
+    {"yaml", lcns_open_yaml},
+    {"fs", lcns_open_fs},
     {NULL, NULL},
 };
 

@@ -158,7 +158,7 @@ int lcns_open_tasks(lua_State *L);   /* tasks.c: pushes the table */
 int lcns_open_monitor(lua_State *L); /* monitor.c */
 int lcns_open_json(lua_State *L);    /* json.c */
 int lcns_open_yaml(lua_State *L);    /* yaml.c */
-int lcns_open_fs(lua_State *L);      /* fs.c */
+int lcns_open_fs(lua_State *L);      /* fs_posix.c */
 
 /* ---- across parts ---------------------------------------------------------------------------- */
 

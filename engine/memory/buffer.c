@@ -31,7 +31,7 @@ typedef union any_element {
 
 /* ---- views ---------------------------------------------------------------------------------- */
 
-static cns_context *context_of(const cns_buffer *buffer) {
+cns_context *cns_buffer_context(const cns_buffer *buffer) {
     return buffer->borrow->storage->context;
 }
 
@@ -90,7 +90,7 @@ static cns_status check_range(const cns_buffer *buffer, uint64_t begin, uint64_t
     if (begin <= buffer->count && count <= buffer->count - begin) {
         return CNS_OK;
     }
-    return cns_fail(context_of(buffer), CNS_E_RANGE,
+    return cns_fail(cns_buffer_context(buffer), CNS_E_RANGE,
                     "%llu elements from %llu on are not within a buffer of %llu",
                     (unsigned long long)count, (unsigned long long)begin,
                     (unsigned long long)buffer->count);
@@ -111,7 +111,7 @@ void cns_buffer_destroy(cns_buffer *buffer) {
         return;
     }
     cns_borrow *borrow = buffer->borrow;
-    cns_context_free(context_of(buffer), buffer, sizeof *buffer, CNS_ALIGN_DEFAULT);
+    cns_context_free(cns_buffer_context(buffer), buffer, sizeof *buffer, CNS_ALIGN_DEFAULT);
     cns_borrow_release(borrow);
 }
 
@@ -133,7 +133,8 @@ static cns_status check_mode(const cns_buffer *buffer, cns_access access) {
     if (access == CNS_ACCESS_READ || access == CNS_ACCESS_WRITE) {
         return CNS_OK;
     }
-    return cns_fail(context_of(buffer), CNS_E_INVALID, "buffer: access is to read or to write");
+    return cns_fail(cns_buffer_context(buffer), CNS_E_INVALID,
+                    "buffer: access is to read or to write");
 }
 
 cns_status cns_buffer_borrow(const cns_buffer *buffer, cns_access access, cns_buffer **out) {
@@ -171,7 +172,7 @@ int cns_buffer_borrowed(const cns_buffer *buffer) {
 static inline cns_status check_element(const cns_buffer *buffer, uint64_t index,
                                        cns_access access) {
     if (CNS_UNLIKELY(index >= buffer->count)) {
-        return cns_element_refuse_index(context_of(buffer), index, buffer->count);
+        return cns_element_refuse_index(cns_buffer_context(buffer), index, buffer->count);
     }
     size_t begin = buffer->begin + ((size_t)index << buffer->shift);
     return cns_borrow_access(buffer->borrow, begin, begin + ((size_t)1 << buffer->shift), access);
@@ -184,7 +185,7 @@ cns_status cns_buffer_get_i64(const cns_buffer *buffer, uint64_t index, int64_t 
     }
     int64_t value = 0;
     if (CNS_UNLIKELY(!cns_element_load_i64(buffer->type, buffer->data, index, &value))) {
-        return cns_element_refuse_load(context_of(buffer), buffer->type, "i64");
+        return cns_element_refuse_load(cns_buffer_context(buffer), buffer->type, "i64");
     }
     *out = value;
     return CNS_OK;
@@ -197,7 +198,7 @@ cns_status cns_buffer_get_f64(const cns_buffer *buffer, uint64_t index, double *
     }
     double value = 0;
     if (CNS_UNLIKELY(!cns_element_load_f64(buffer->type, buffer->data, index, &value))) {
-        return cns_element_refuse_load(context_of(buffer), buffer->type, "f64");
+        return cns_element_refuse_load(cns_buffer_context(buffer), buffer->type, "f64");
     }
     *out = value;
     return CNS_OK;
@@ -210,7 +211,7 @@ cns_status cns_buffer_set_i64(cns_buffer *buffer, uint64_t index, int64_t value)
     }
     return CNS_LIKELY(cns_element_store_i64(buffer->type, buffer->data, index, value))
                ? CNS_OK
-               : cns_element_refuse_i64(context_of(buffer), buffer->type, value);
+               : cns_element_refuse_i64(cns_buffer_context(buffer), buffer->type, value);
 }
 
 cns_status cns_buffer_set_f64(cns_buffer *buffer, uint64_t index, double value) {
@@ -220,7 +221,7 @@ cns_status cns_buffer_set_f64(cns_buffer *buffer, uint64_t index, double value) 
     }
     return CNS_LIKELY(cns_element_store_f64(buffer->type, buffer->data, index, value))
                ? CNS_OK
-               : cns_element_refuse_f64(context_of(buffer), buffer->type, value);
+               : cns_element_refuse_f64(cns_buffer_context(buffer), buffer->type, value);
 }
 
 /* ---- whole ranges --------------------------------------------------------------------------- */
@@ -243,7 +244,7 @@ static void replicate(cns_buffer *buffer, const uint8_t *element) {
 cns_status cns_buffer_fill_i64(cns_buffer *buffer, int64_t value) {
     any_element element;
     if (!cns_element_store_i64(buffer->type, &element, 0, value)) {
-        return cns_element_refuse_i64(context_of(buffer), buffer->type, value);
+        return cns_element_refuse_i64(cns_buffer_context(buffer), buffer->type, value);
     }
     cns_status status = check_access(buffer, CNS_ACCESS_WRITE);
     if (status == CNS_OK) {
@@ -255,7 +256,7 @@ cns_status cns_buffer_fill_i64(cns_buffer *buffer, int64_t value) {
 cns_status cns_buffer_fill_f64(cns_buffer *buffer, double value) {
     any_element element;
     if (!cns_element_store_f64(buffer->type, &element, 0, value)) {
-        return cns_element_refuse_f64(context_of(buffer), buffer->type, value);
+        return cns_element_refuse_f64(cns_buffer_context(buffer), buffer->type, value);
     }
     cns_status status = check_access(buffer, CNS_ACCESS_WRITE);
     if (status == CNS_OK) {
@@ -266,8 +267,9 @@ cns_status cns_buffer_fill_f64(cns_buffer *buffer, double value) {
 
 cns_status cns_buffer_copy(cns_buffer *target, uint64_t begin, const cns_buffer *source) {
     if (target->type != source->type) {
-        return cns_fail(context_of(target), CNS_E_INVALID, "buffer: %s cannot be copied to %s",
-                        cns_type_name(source->type), cns_type_name(target->type));
+        return cns_fail(cns_buffer_context(target), CNS_E_INVALID,
+                        "buffer: %s cannot be copied to %s", cns_type_name(source->type),
+                        cns_type_name(target->type));
     }
     cns_status status = check_range(target, begin, source->count);
     if (status != CNS_OK) {

@@ -77,5 +77,6 @@ static inline cns_status cns_borrow_access(cns_borrow *borrow, size_t begin, siz
 /* A plain view: it takes a reference of the storage's root. */
 cns_status cns_buffer_of_storage(cns_storage *storage, cns_type type, size_t offset, uint64_t count,
                                  cns_buffer **out);
+cns_context *cns_buffer_context(const cns_buffer *buffer);
 
 #endif

@@ -220,6 +220,13 @@ CNS_API cns_status cns_buffer_fill_f64(cns_buffer *buffer, double value);
 CNS_API cns_status cns_buffer_copy(cns_buffer *target, uint64_t begin, const cns_buffer *source);
 CNS_API cns_status cns_buffer_check(const cns_buffer *buffer);
 
+/* The matrix product c = a * b of f64 buffers, row by row: a is rows x inner, b inner x columns, c
+ * rows x columns. Each element is the sum of its products in the order of `inner`, unfused, so the
+ * result is the same to the bit on every machine. CNS_E_INVALID when a buffer is not of f64, or c
+ * overlaps a or b; CNS_E_RANGE when a size does not fit; CNS_E_BUSY as cns_buffer_access. */
+CNS_API cns_status cns_buffer_matmul(cns_buffer *c, const cns_buffer *a, const cns_buffer *b,
+                                     uint64_t rows, uint64_t inner, uint64_t columns);
+
 /* ---- columns -------------------------------------------------------------------------------- */
 
 typedef struct cns_columns cns_columns;
