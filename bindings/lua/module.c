@@ -256,6 +256,7 @@ static const struct {
 } parts[] = {
     {"buffer", lcns_open_buffer},
     {"columns", lcns_open_columns},
+    {"matmul", lcns_open_matmul},
     {"hash", lcns_open_hash},
     {"json", lcns_open_json},
     {"yaml", lcns_open_yaml},

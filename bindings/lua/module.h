@@ -152,6 +152,7 @@ int lcns_open_arena(lua_State *L);   /* arena.c */
 int lcns_open_pool(lua_State *L);    /* pool.c */
 int lcns_open_buffer(lua_State *L);  /* buffer.c */
 int lcns_open_columns(lua_State *L); /* columns.c */
+int lcns_open_matmul(lua_State *L);  /* linear.c */
 int lcns_open_hash(lua_State *L);    /* hash.c: pushes the table */
 int lcns_open_map(lua_State *L);     /* map.c: pushes the constructor */
 int lcns_open_tasks(lua_State *L);   /* tasks.c: pushes the table */

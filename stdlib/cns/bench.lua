@@ -14,7 +14,7 @@
 -- median has a bootstrap interval. A control runs the other side against itself the same way (A/A):
 -- the interval around its ratio is the smallest effect this machine can show now, and a verdict
 -- needs more than that. Garbage: a full collection before each timing, the collector running inside
--- it, because collecting is part of what a way of working costs. Every round's answers are verified.
+-- it, because collecting is part of what a way of working costs. All rounds' answers are verified.
 
 local cns = require "cns"
 local host = require "cns.host"
@@ -115,8 +115,8 @@ end
 
 ---Compares `other` with `base`; ratio 2 says that `other` takes half the time. The row joins the
 ---run's result. A wrong answer or an error makes the row, and the run, fail.
----`spec` has name, base and other ({label, run(ctx)}) and verify(a, b, ctx); it may have setup(ctx),
----rounds (11), warmup (1), items and unit (what one run handles), expect ("faster": anything else
+---`spec` has name, base and other ({label, run(ctx)}) and verify(a, b, ctx); it may have
+---setup(ctx), rounds (11), warmup (1), items and unit (what one run handles), expect ("faster": anything else
 ---misses the run's threshold), memory(ctx) ({base_bytes, other_bytes}), description and note.
 ---@param spec table
 ---@return table row

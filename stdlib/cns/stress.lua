@@ -207,7 +207,7 @@ local function run_slice(job, ctx, work, verify, tally, tick)
                 samples = tally.samples
             end
         end
-        local failure, where = nil, phase
+        local failure, where, kept = nil, phase, nil
         if not finished then
             failure = tostring(value)
         elseif value == false then
@@ -218,12 +218,15 @@ local function run_slice(job, ctx, work, verify, tally, tick)
                 failure, where = tostring(good), "verify"
             elseif not good then
                 failure, where = tostring(reason or "verify rejected the answer"), "verify"
+            else
+                kept = reason
             end
         end
         if failure then
             tally.failures = tally.failures + 1
             add_error(tally.errors, where, failure, call)
         elseif job.collect then
+            if verify and kept ~= nil then value = kept end
             tally.results[call] = value
         end
         if tick then tick(ended) end
@@ -273,15 +276,14 @@ end
 
 -- Spawns all jobs, but never more than `window` ahead of the one awaited, and merges in order.
 local function run_jobs(spec, jobs, ctx, tally, tick)
-    local pool <close> = setmetatable({pool = cns.tasks.new {workers = spec.workers,
-        name = spec.name}}, {__close = function(self) self.pool:close() end})
+    local pool <close> = cns.tasks.new {workers = spec.workers, name = spec.name}
     local verify = type(spec.verify) == "function" and spec.verify or nil
     local window = math.max(64, 8 * spec.workers)
     local futures, spawned = {}, 0
     for awaited = 1, #jobs do
         while spawned < math.min(#jobs, awaited + window - 1) do
             spawned = spawned + 1
-            futures[spawned] = pool.pool:spawn_with({name = spec.name}, slice_task, jobs[spawned],
+            futures[spawned] = pool:spawn_with({name = spec.name}, slice_task, jobs[spawned],
                 ctx, spec.work, verify, run_slice)
         end
         local finished, part = xpcall(futures[awaited].await, debug.traceback, futures[awaited])
@@ -298,7 +300,7 @@ local function run_jobs(spec, jobs, ctx, tally, tick)
         end
         tick(cns.clock_ns())
     end
-    return pool.pool:stats()
+    return pool:stats()
 end
 
 ---------------------------------------------------------------------------------------------------

@@ -185,6 +185,17 @@ function buffer:close() end
 ---@return cns.buffer
 function cns.buffer(type, source) end
 
+---The matrix product c = a * b of f64 buffers, row by row (a: rows x inner, b: inner x columns). The
+---order of every sum is fixed, so the result is the same to the bit on every machine.
+---@param c cns.buffer overwritten; overlaps neither a nor b
+---@param a cns.buffer
+---@param b cns.buffer
+---@param rows integer
+---@param inner integer
+---@param columns integer
+---@return cns.buffer c
+function cns.matmul(c, a, b, rows, inner, columns) end
+
 ---Records as one array a field.
 ---@class cns.columns
 ---@operator len: integer

@@ -1,0 +1,81 @@
+-- SPDX-License-Identifier: MIT
+--
+-- compile.lua - dynamic compilation: functions are generated as text, compiled, run, and compared
+-- with their closed form. Compiled by Lua's own `load` for now; the engine's VM joins later.
+
+local stats = require "cns.stats"
+
+-- Each family: the text of a function of n with constants a, b in it, and its closed form.
+local families = {
+    {"sum of a k + b", "local s = 0 for k = 1, n do s = s + $a * k + $b end return s",
+        function(n, a, b) return a * n * (n + 1) // 2 + b * n end},
+    {"sum of squares", "local s = $b for k = 1, n do s = s + $a * k * k end return s",
+        function(n, a, b) return a * (n * (n + 1) * (2 * n + 1) // 6) + b end},
+    {"sum of cubes", "local s = $b for k = n, 1, -1 do s = s + $a * k ^ 3 end return s",
+        function(n, a, b) return a * (n * (n + 1) // 2) ^ 2 // 1 + b end},
+    {"geometric sum", "local s, p = 0, 1 for _ = 0, n do s = s + p p = p * ($a + 1) end "
+        .. "return s + $b",
+        function(n, a, b) return (math.tointeger((a + 1) ^ (n + 1)) - 1) // a + b end, 12},
+    {"alternating sum",
+        "local s = $b for k = 1, n do s = s + (k % 2 == 0 and $a * k or -$a * k) end return s",
+        function(n, a, b) return b + a * (n % 2 == 0 and n // 2 or -((n + 1) // 2)) end},
+    {"Fibonacci", "local x, y = 0, 1 for _ = 1, n do x, y = y, x + y end return $a * x + $b",
+        function(n, a, b)
+            local root = math.sqrt(5)
+            return a * math.floor(((1 + root) / 2) ^ n / root + 0.5) + b
+        end, 60},
+    {"bits of 2^n - 1", "local x, c = (1 << n) - 1, 0 "
+        .. "while x ~= 0 do x = x & (x - 1) c = c + 1 end return $a * c + $b",
+        function(n, a, b) return a * n + b end, 60},
+    {"greatest common divisor", "local x, y = $a * n, $a * (n + 1) "
+        .. "while y ~= 0 do x, y = y, x % y end return x + $b", function(_, a, b) return a + b end},
+    {"pairs i < j", "local c = 0 for i = 1, n do for _ = i + 1, n do c = c + $a end end "
+        .. "return c + $b", function(n, a, b) return a * (n * (n - 1) // 2) + b end, 120},
+    {"recursion", "local function f(k) if k == 0 then return $b end return $a + f(k - 1) end "
+        .. "return f(n)", function(n, a, b) return a * n + b end, 100},
+}
+
+local inputs = 8
+
+-- The function that call number i makes, and the numbers it is given.
+local function pick(seed, i)
+    local random = stats.random(seed + i)
+    local family = families[(i - 1) % #families + 1]
+    local a, b = random(9), random(1000)
+    local arguments = {}
+    for k = 1, inputs do arguments[k] = random(family[4] or 1000) end
+    return family, a, b, arguments
+end
+
+local function work(ctx, i)
+    local family, a, b, arguments = pick(ctx.seed, i)
+    local text = "local n = ... " .. family[2]:gsub("%$(%l)", {a = a, b = b})
+    local fn, message = load(text, ("=generated %d"):format(i), "t", {})
+    if not fn then return false, message end
+    local results = {}
+    for k = 1, inputs do results[k] = fn(arguments[k]) end
+    return results
+end
+
+local function verify(ctx, i, results)
+    local family, a, b, arguments = pick(ctx.seed, i)
+    for k = 1, inputs do
+        local expected = family[3](arguments[k], a, b)
+        if results[k] ~= expected then
+            return false, ("%s, a = %d, b = %d, n = %d: %s, its closed form is %s"):format(
+                family[1], a, b, arguments[k], tostring(results[k]), tostring(expected))
+        end
+    end
+    return true
+end
+
+---@param scale number
+return function(scale)
+    return {
+        name = "dynamic compilation",
+        description = ("Functions of %d families generated, compiled by Lua, run on %d inputs each "
+            .. "and compared with their closed form."):format(#families, inputs),
+        operations = math.max(1, math.ceil(100 * scale)), warmup = 10, work = work, verify = verify,
+        thresholds = {"success = 100%"},
+    }
+end
