@@ -103,7 +103,8 @@ return function(scale)
     return {
         name = "memory pressure",
         description = ("%.0f MiB in %d blocks, every byte written and compared; under it, "
-            .. "transforms of %d points, each checked by its inverse."):format(total / 2 ^ 20, blocks, points),
+            .. "transforms of %d points, each checked by its inverse."):format(
+            total / 2 ^ 20, blocks, points),
         operations = math.max(1, math.ceil(100 * scale)), warmup = 2, verify = verify,
         setup = function(ctx)
             ctx.total = total
