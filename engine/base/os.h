@@ -105,4 +105,33 @@ bool cns_os_file_slurp(const char *path, char *buffer, size_t capacity);
 /* strerror, thread-safe, into the caller's buffer; returns it. */
 const char *cns_os_error_text(int error, char *buffer, size_t capacity);
 
+/* ---- what the OS tells of this process and this machine ------------------------------------- */
+
+/* The public structs of cns/monitor.h, filled as far as the OS gives the figures: what it does not
+ * give is left as it was. */
+struct cns_monitor_sample;
+struct cns_monitor_limits;
+struct cns_monitor_thread;
+
+void cns_os_sample(struct cns_monitor_sample *out);
+void cns_os_limits(struct cns_monitor_limits *out);
+/* The part of both that /proc gives; nothing elsewhere. */
+void cns_os_proc_sample(struct cns_monitor_sample *out);
+void cns_os_proc_limits(struct cns_monitor_limits *out);
+/* Lets the peak of the resident set start anew; 0, an errno value, or ENOTSUP. */
+int cns_os_reset_peak(void);
+/* Fills up to `capacity` and counts all threads of this process. 0, an errno value or ENOTSUP. */
+int cns_os_threads(struct cns_monitor_thread *out, uint32_t capacity, uint32_t *count);
+/* The processor's model and the kernel's name and release; "" when unknown. */
+void cns_os_machine(char *model, size_t model_capacity, char *kernel, size_t kernel_capacity);
+void cns_os_kernel_name(char *kernel, size_t capacity);
+
+/* Hardware counters of the calling thread, numbered as cns_counter; 0 or an errno value. They
+ * count, as far as they had the processor's unit, from the opening on. */
+int cns_os_counter_open(int counter, intptr_t *handle);
+int cns_os_counter_read(intptr_t handle, uint64_t *value);
+void cns_os_counter_close(intptr_t handle);
+/* Why none could be opened, in words that say what to do about it. */
+void cns_os_counter_reason(int error, char *buffer, size_t capacity);
+
 #endif

@@ -367,7 +367,8 @@ bool cns_os_file_slurp(const char *path, char *buffer, size_t capacity) {
     return error == 0;
 }
 
-/* Overloads for the two strerror_r of this world: POSIX returns int, GNU the text. */
+/* Overloads for the two strerror_r of this world: POSIX returns int, GNU the text, which need not
+ * be in the buffer. */
 static const char *pick_int(int failed, const char *buffer) {
     return failed ? "unknown error" : buffer;
 }
@@ -379,6 +380,11 @@ static const char *pick_text(const char *text, const char *buffer) {
 
 const char *cns_os_error_text(int error, char *buffer, size_t capacity) {
     buffer[0] = '\0';
-    return _Generic(strerror_r(error, buffer, capacity), int: pick_int, char *: pick_text)(
-        strerror_r(error, buffer, capacity), buffer);
+    const char *text =
+        _Generic(strerror_r(error, buffer, capacity), int: pick_int, char *: pick_text)(
+            strerror_r(error, buffer, capacity), buffer);
+    if (text != buffer) {
+        snprintf(buffer, capacity, "%s", text);
+    }
+    return buffer;
 }

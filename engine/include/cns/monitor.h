@@ -3,7 +3,7 @@
  * cns/monitor.h - what this process and this machine are doing: memory, CPU, I/O, faults, limits.
  *
  * Every figure is read from the OS when asked. A figure the OS does not give is UINT64_MAX
- * (CNS_UNAVAILABLE), never 0.
+ * (CNS_UNAVAILABLE), never 0; in 32-bit fields UINT32_MAX.
  */
 #ifndef CNS_MONITOR_H
 #define CNS_MONITOR_H
