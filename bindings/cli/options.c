@@ -29,6 +29,16 @@ const cli_option script_option_table[] = {
     {0, NULL, 0, NULL, NULL},
 };
 
+const cli_option script_repl_option_table[] = {
+    {SET, "--set", 's', "K=V", "a parameter, for require 'cns.host'"},
+    {CONFIG, "--config", 'c', "FILE", "parameters from a YAML file; --set wins"},
+    {SEED, "--seed", 0, "N", "the random seed"},
+    {THREADS, "--threads", 't', "N", "workers of the default pool; else from the machine"},
+    {MEMORY, "--memory", 'm', "SIZE", "memory for everything: 512M, \"1.5 GiB\""},
+    {QUIET, "--quiet", 'q', NULL, "no greeting"},
+    {0, NULL, 0, NULL, NULL},
+};
+
 static int64_t draw_seed(void) {
     uint32_t seed = 0;
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {

@@ -86,7 +86,7 @@ static int open_state(lua_State *L) {
     const lcns_host host = {
         .user = s,
         .context = s->context,
-        .cancel = s->cancel,
+        .cancel = s->interactive ? NULL : s->cancel,
         .threads = s->options->threads,
         .enter = on_enter,
         .leave = on_leave,
@@ -122,7 +122,7 @@ static cns_status create_engine(script *s) {
 }
 
 int script_open(script *s, script_options *options) {
-    *s = (script){.options = options};
+    *s = (script){.options = options, .interactive = !options->script};
     script_host_init(&s->host, options);
     if (options->memory && options->memory < LEAST_MEMORY) {
         cli_error("--memory: %d MiB is the least a script can start with", LEAST_MEMORY >> 20);

@@ -46,6 +46,7 @@ typedef struct script_options {
 int script_options_read(script_options *options, const cli_command *command, int argc, char **argv);
 void script_options_deinit(script_options *options);
 extern const cli_option script_option_table[];
+extern const cli_option script_repl_option_table[];
 
 /* ---- errors.c -------------------------------------------------------------------------------- */
 
@@ -110,6 +111,7 @@ typedef struct script {
     cns_heap *heap;
     cns_cancel *cancel;
     lua_State *L;
+    bool interactive; /* no script: a stop must not be for ever */
 } script;
 
 /* Everything up to an open state. CLI_SUCCESS, or an exit code after printing why. */

@@ -69,6 +69,10 @@ static uint64_t now_ns(void) {
 
 static void stop_hook(lua_State *L, lua_Debug *activation) {
     (void)activation;
+    if (watchdog_reason() == STOP_NONE) { /* armed before a reset */
+        lua_sethook(L, NULL, 0, 0);
+        return;
+    }
     luaL_error(L, "%s", watchdog_text(watchdog_reason()));
 }
 
@@ -103,7 +107,7 @@ void watchdog_check(lua_State *L) {
 static void on_stop_signal(int number) {
     (void)number;
     lua_State *L = this_thread.current;
-    if (L) {
+    if (L && watchdog_reason() != STOP_NONE) {
         set_hook(L);
     }
 }
@@ -230,6 +234,9 @@ static bool claim_stuck(void) {
 }
 
 static void end_stuck(stop_reason reason) {
+    if (watchdog.config.patient) {
+        return;
+    }
     if (claim_stuck()) {
         watchdog.config.stuck(watchdog.config.user, reason);
     }
@@ -255,6 +262,9 @@ static void *watch(void *unused) {
     for (;;) {
         uint64_t now = now_ns();
         uint64_t passed = now - begin;
+        if (watchdog_reason() == STOP_NONE) {
+            stopped = 0; /* the beginning, or a reset */
+        }
         if (!stopped && limit && passed >= limit) {
             request_stop(STOP_TIME);
             stopped = now;
@@ -315,6 +325,11 @@ int watchdog_start(const watchdog_config *config) {
     install_unless_ignored(SIGTERM, &watchdog.old_terminate);
     install_unless_ignored(SIGHUP, &watchdog.old_hangup);
     return 0;
+}
+
+void watchdog_reset(void) {
+    atomic_store(&watchdog.first_interrupt_ns, 0);
+    atomic_store_explicit(&watchdog.reason, STOP_NONE, memory_order_release);
 }
 
 stop_reason watchdog_settle(void) {

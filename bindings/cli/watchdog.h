@@ -24,6 +24,7 @@ typedef struct watchdog_config {
     cns_cancel *cancel;                            /* fires on a stop; may be NULL */
     void (*stuck)(void *user, stop_reason reason); /* on the watchdog's thread; must not return */
     void *user;
+    bool patient; /* never end the process for a script that is stuck: the user is there */
 } watchdog_config;
 
 enum { WATCHDOG_GRACE_MS = 1000 }; /* from the stop to `stuck` */
@@ -33,6 +34,8 @@ int watchdog_start(const watchdog_config *config);
 /* The script is over: 'stuck' will not be called any more; the reason to stop that came before,
  * if any. Waits for ever when the watchdog is already ending the process. */
 stop_reason watchdog_settle(void);
+/* Forgets a stop, for the next line of the repl. The script is not running. */
+void watchdog_reset(void);
 /* Restores the handlers and joins the watchdog. */
 void watchdog_finish(void);
 /* What has been asked for so far. Any thread. */
