@@ -86,4 +86,23 @@ static inline void cns_store64_le(void *bytes, uint64_t x) {
     cns_store32_le((uint8_t *)bytes + 4, (uint32_t)(x >> 32));
 }
 
+static inline uint64_t cns_multiply_fold64_portable(uint64_t a, uint64_t b) {
+    uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+    uint64_t middle = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+    uint64_t other = (a & UINT32_MAX) * (b >> 32) + (middle & UINT32_MAX);
+    uint64_t high = (a >> 32) * (b >> 32) + (middle >> 32) + (other >> 32);
+    return (other << 32 | (low & UINT32_MAX)) ^ high;
+}
+
+/* The two halves of the 128-bit product, combined by exclusive or. */
+static inline uint64_t cns_multiply_fold64(uint64_t a, uint64_t b) {
+#if defined(__SIZEOF_INT128__)
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+    return cns_multiply_fold64_portable(a, b);
+#endif
+}
+
 #endif

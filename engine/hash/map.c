@@ -47,7 +47,8 @@ struct cns_map {
     cns_map_value value;
     uint32_t slot_size;
     uint32_t key_size;
-    size_t stride;
+    size_t stride;       /* a multiple of 8 */
+    size_t group_stride; /* of a group's slots */
     uint64_t count;
     uint64_t version;
     table table;
@@ -58,17 +59,10 @@ struct cns_map {
 
 /* ---- hashing -------------------------------------------------------------------------------- */
 
-/* A bijection of 64 bits chosen by the seeds (moremur's rounds, Evensen 2018, keyed before and
- * between): different keys never agree in all bits. */
+/* One multiplication by a secret odd number: every bit of the key reaches the top bits of the low
+ * half and the low bits of the high half, and folding gives both to the group and to the tag. */
 static inline uint64_t hash_u64(const cns_map *map, uint64_t key) {
-    uint64_t x = key ^ map->seeds[0];
-    x ^= x >> 27;
-    x *= UINT64_C(0x3c79ac492ba7b653);
-    x += map->seeds[1];
-    x ^= x >> 33;
-    x *= UINT64_C(0x1c69b3f74ac4ae35);
-    x ^= x >> 27;
-    return x;
+    return cns_multiply_fold64(key ^ map->seeds[0], map->seeds[1]);
 }
 
 static inline uint64_t hash_string(const cns_map *map, const void *key, size_t size) {
@@ -94,7 +88,7 @@ static inline uint8_t *group_at(const table *t, uint64_t group) {
 }
 
 static inline uint8_t *slot_at(const cns_map *map, const table *t, uint64_t group, unsigned slot) {
-    return t->slots + (group * CNS_GROUP_SLOTS + slot) * map->stride;
+    return t->slots + group * map->group_stride + slot * map->stride;
 }
 
 /* ---- tables --------------------------------------------------------------------------------- */
@@ -151,6 +145,23 @@ static void table_deinit(cns_map *map, table *t) {
     }
 }
 
+/* The usual sizes are spelled out: a call of memcpy or memset costs more than such a slot. */
+static inline void copy_slot(uint8_t *to, const uint8_t *from, size_t size) {
+    if (CNS_LIKELY(size == 16)) {
+        memcpy(to, from, 16);
+    } else {
+        memcpy(to, from, size);
+    }
+}
+
+static inline void zero_value(uint8_t *value, size_t size) {
+    if (CNS_LIKELY(size == 8)) {
+        memset(value, 0, 8);
+    } else {
+        memset(value, 0, size);
+    }
+}
+
 /* Takes a free slot for the hash. requires: there is one. */
 static uint8_t *table_claim(const cns_map *map, table *t, uint64_t hash) {
     uint64_t group = home_of(t, hash);
@@ -178,12 +189,13 @@ typedef struct place {
 
 static const place nowhere = {NULL, NULL, NULL};
 
-/* `same(slot)` is written out twice, once a kind of key, so that the loop holds no branch on it. */
+/* The loop is written out for each kind of key, so that it holds no branch on it. Behind the full
+ * circle lies the one case in which every group has the bit. */
 #define SEARCH(map, hash, same)                                                                    \
     const table *t = &(map)->table;                                                                \
     uint64_t group = home_of(t, (hash));                                                           \
     uint8_t tag = tag_of(hash);                                                                    \
-    for (uint64_t step = 1; step <= t->group_mask + 1; step++) {                                   \
+    for (uint64_t step = 1;; step++) {                                                             \
         uint8_t *tags = group_at(t, group);                                                        \
         for (uint32_t left = cns_group_match(tags, tag); left; left &= left - 1) {                 \
             unsigned index = cns_count_trailing_zeros(left);                                       \
@@ -192,15 +204,14 @@ static const place nowhere = {NULL, NULL, NULL};
                 return (place){tags + index, tags + CNS_GROUP_SLOTS, slot};                        \
             }                                                                                      \
         }                                                                                          \
-        if (CNS_LIKELY(!(tags[CNS_GROUP_SLOTS] & overflow_bit(hash)))) {                           \
-            break;                                                                                 \
+        if (CNS_LIKELY(!(tags[CNS_GROUP_SLOTS] & overflow_bit(hash))) || step > t->group_mask) {   \
+            return nowhere;                                                                        \
         }                                                                                          \
         group = (group + step) & t->group_mask;                                                    \
-    }                                                                                              \
-    return nowhere
+    }
 
 static inline place find_u64(const cns_map *map, uint64_t hash, uint64_t key) {
-    SEARCH(map, hash, *(const uint64_t *)(const void *)slot == key);
+    SEARCH(map, hash, *(const uint64_t *)(const void *)slot == key)
 }
 
 static inline bool same_string(const uint8_t *slot, uint64_t hash, const void *key, size_t size) {
@@ -210,7 +221,7 @@ static inline bool same_string(const uint8_t *slot, uint64_t hash, const void *k
 }
 
 static inline place find_string(const cns_map *map, uint64_t hash, const void *key, size_t size) {
-    SEARCH(map, hash, same_string(slot, hash, key, size));
+    SEARCH(map, hash, same_string(slot, hash, key, size))
 }
 
 #undef SEARCH
@@ -230,7 +241,7 @@ static void move_entries(cns_map *map, table *to, cns_key_store *keys) {
         for (; left; left &= left - 1) {
             const uint8_t *slot = slot_at(map, from, group, cns_count_trailing_zeros(left));
             uint8_t *target = table_claim(map, to, hash_of_slot(map, slot));
-            memcpy(target, slot, map->stride);
+            copy_slot(target, slot, map->stride);
             if (keys) {
                 string_key *entry = (string_key *)(void *)target;
                 entry->bytes = cns_keys_append(keys, entry->bytes, (size_t)entry->size);
@@ -318,7 +329,7 @@ static void seed_map(cns_map *map, uint64_t seed) {
         cns_rng_seed(&rng, seed);
     }
     map->seeds[0] = cns_rng_next(&rng);
-    map->seeds[1] = cns_rng_next(&rng);
+    map->seeds[1] = cns_rng_next(&rng) | 1;
     for (size_t i = 0; i < SECRET_SIZE; i += 8) {
         cns_store64_le(map->secret + i, cns_rng_next(&rng));
     }
@@ -342,6 +353,7 @@ cns_status cns_map_create(cns_context *context, const cns_map_config *config, cn
     map->slot_size = value_size(config);
     map->key_size = config->key == CNS_MAP_KEY_U64 ? sizeof(uint64_t) : sizeof(string_key);
     map->stride = map->key_size + cns_align_up(map->slot_size, 8);
+    map->group_stride = CNS_GROUP_SLOTS * map->stride;
     seed_map(map, config->seed);
     uint64_t groups = 0;
     status = groups_for(map, config->capacity, &groups);
@@ -411,7 +423,7 @@ void *cns_map_get_string(const cns_map *map, const void *key, size_t size) {
 /* Takes a slot for a new key; its value is zeroed. requires: room for it. */
 static uint8_t *add_entry(cns_map *map, uint64_t hash) {
     uint8_t *slot = table_claim(map, &map->table, hash);
-    memset(slot + map->key_size, 0, map->stride - map->key_size);
+    zero_value(slot + map->key_size, map->stride - map->key_size);
     map->count++;
     map->version++;
     return slot;

@@ -76,6 +76,19 @@ START_TEST(group_masks_are_exact) {
 }
 END_TEST
 
+START_TEST(products_are_folded_alike) {
+    cns_rng rng;
+    cns_rng_seed(&rng, 6);
+    for (int round = 0; round < 100000; round++) {
+        uint64_t a = cns_rng_next(&rng) >> cns_rng_below(&rng, 64);
+        uint64_t b = UINT64_MAX - (cns_rng_next(&rng) >> cns_rng_below(&rng, 64));
+        expect(cns_multiply_fold64_portable(a, b) == cns_multiply_fold64(a, b));
+    }
+    ck_assert_uint_eq(cns_multiply_fold64_portable(UINT64_MAX, UINT64_MAX), UINT64_MAX);
+    ck_assert_uint_eq(cns_multiply_fold64(UINT64_C(1) << 63, 6), 3);
+}
+END_TEST
+
 /* ---- configuration -------------------------------------------------------------------------- */
 
 START_TEST(misuse_is_refused) {
@@ -577,6 +590,7 @@ int main(void) {
     tcase_set_timeout(cases, 120);
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, group_masks_are_exact);
+    tcase_add_test(cases, products_are_folded_alike);
     tcase_add_test(cases, misuse_is_refused);
     tcase_add_test(cases, values_of_all_kinds);
     tcase_add_test(cases, random_integers_follow_the_model);
