@@ -117,7 +117,8 @@ end
 ---run's result. A wrong answer or an error makes the row, and the run, fail.
 ---`spec` has name, base and other ({label, run(ctx)}) and verify(a, b, ctx); it may have
 ---setup(ctx), rounds (11), warmup (1), items and unit (what one run handles), expect ("faster":
----anything else misses the run's threshold), memory(ctx) ({base_bytes, other_bytes}), description and note.
+---anything else misses the run's threshold), memory(ctx) ({base_bytes, other_bytes}),
+---description and note.
 ---@param spec table
 ---@return table row
 function bench:compare(spec)

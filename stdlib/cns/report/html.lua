@@ -29,7 +29,7 @@ margin:0 0 16px}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(138px,1fr));gap:12px 20px;
 margin:14px 0}
 dt{color:var(--soft);font-size:.8rem}dd{margin:0;font-variant-numeric:tabular-nums}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:16px}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px}
 svg{width:100%;max-width:520px;height:auto;display:block;font-family:system-ui,sans-serif}
 svg text{font-size:11.5px;fill:var(--ink)}svg text.axis{fill:var(--soft)}
 svg .grid{stroke:var(--line)}svg .guide{stroke:var(--soft);stroke-dasharray:3 3}

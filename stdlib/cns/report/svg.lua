@@ -45,9 +45,15 @@ local function nice_step(span)
     end
 end
 
--- Ticks 1, 2, 5 x 10^n, thinned to whole powers of ten where the axis is long.
+-- Ticks 1, 2, 5 x 10^n, thinned to whole powers of ten where the axis is long, and evenly spaced
+-- where it is so short that it is nearly linear.
 local function log_ticks(low, high)
     local list = {}
+    if high / low < 5 then
+        local step = nice_step(high - low)
+        for value = math.ceil(low / step) * step, high, step do list[#list + 1] = value end
+        return list
+    end
     local factors = high / low > 200 and {1} or high / low > 20 and {1, 3} or {1, 2, 5}
     for power = math.floor(math.log(low, 10)), math.ceil(math.log(high, 10)) do
         for _, factor in ipairs(factors) do
@@ -56,6 +62,14 @@ local function log_ticks(low, high)
         end
     end
     return list
+end
+
+-- "5 ms" where text.seconds has "5.00 ms": ticks are round.
+local function short_seconds(value)
+    for _, unit in ipairs {{"ns", 1e-9}, {"µs", 1e-6}, {"ms", 1e-3}} do
+        if value < unit[2] * 999.5 then return ("%.4g %s"):format(value / unit[2], unit[1]) end
+    end
+    return ("%.4g s"):format(value)
 end
 
 -- The histogram's buckets joined into at most 48 bars of equal width on a logarithmic axis.
@@ -102,7 +116,7 @@ function svg.latency(id, scenario)
     end
     for _, value in ipairs(log_ticks(low, high)) do
         out[#out + 1] = line("grid", x_of(value), bottom, x_of(value), bottom + 4)
-        out[#out + 1] = words("axis", x_of(value), bottom + 17, "middle", text.seconds(value))
+        out[#out + 1] = words("axis", x_of(value), bottom + 17, "middle", short_seconds(value))
     end
     local x50, x99 = x_of(latency.p50_s), x_of(latency.p99_s)
     out[#out + 1] = line("guide", x50, top - 6, x50, bottom)
