@@ -26,9 +26,11 @@ bench.__index = bench
 
 bench.gc_policy = "full collection before each timing, collector running inside it"
 
----@param options {title: string?}?
+---@param options {title: string?, private: boolean?}?
 function bench.new(options)
-    return setmetatable(run.new {title = options and options.title, kind = "bench"}, bench)
+    options = options or {}
+    return setmetatable(run.new {title = options.title, kind = "bench",
+        private = options.private}, bench)
 end
 
 local function side(spec, key)

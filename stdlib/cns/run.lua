@@ -19,12 +19,14 @@ run.schema_version = 1
 -- One publication a second costs little and loses little.
 local publish_interval = 1.0
 
----@param options {title: string?, kind: string?}?
+---`private` runs publish nothing: they are parts of another run.
+---@param options {title: string?, kind: string?, private: boolean?}?
 ---@return cns.run
 function run.new(options)
     options = options or {}
     return setmetatable({
         title = options.title or host.script, kind = options.kind or "run",
+        private = options.private,
         checks = check.new(), scenarios = {}, thresholds = {}, benchmarks = {},
         began = cns.clock(), started = os.date("!%Y-%m-%dT%H:%M:%SZ"), published = 0,
     }, run)
@@ -100,6 +102,7 @@ end
 ---@param current table?
 ---@param force boolean?
 function run:publish(current, force)
+    if self.private then return end
     local now = cns.clock()
     if force or now - self.published >= publish_interval then
         self.published = now

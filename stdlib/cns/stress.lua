@@ -28,10 +28,11 @@ local thresholds = require "cns.thresholds"
 local stress = setmetatable({}, {__index = run})
 stress.__index = stress
 
----@param options {title: string?}?
+---@param options {title: string?, kind: string?, private: boolean?}?
 function stress.new(options)
-    local self = run.new {title = options and options.title, kind = "stress"}
-    return setmetatable(self, stress)
+    options = options or {}
+    return setmetatable(run.new {title = options.title, kind = options.kind or "stress",
+        private = options.private}, stress)
 end
 
 ---------------------------------------------------------------------------------------------------

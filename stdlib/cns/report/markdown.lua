@@ -48,43 +48,42 @@ local function quoted(list)
     return table.concat(out, ", ")
 end
 
--- Mermaid reads plain decimals only.
+-- Mermaid reads plain decimals only; three digits that count are enough to draw.
 local function decimals(list)
     local out = {}
     for i, value in ipairs(list) do
-        out[i] = ("%.4f"):format(value):gsub("%.?0+$", "")
-        if out[i] == "" or out[i] == "-" then out[i] = "0" end
+        local size = math.abs(value)
+        local places = size >= 100 and 0 or size >= 10 and 1 or size >= 1 and 2 or 4
+        out[i] = ("%." .. places .. "f"):format(value)
     end
     return table.concat(out, ", ")
 end
 
-local function bars(out, title, unit, names, values)
+-- Mermaid's own colours for bars are too pale to see on white.
+local theme = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#3f7fc4"}}}}%%'
+
+-- `horizontal` for names too long to stand side by side.
+local function bars(out, title, unit, names, values, horizontal)
     local top = 0
     for _, value in ipairs(values) do top = math.max(top, value) end
     if top <= 0 then return end
-    chart(out, {"xychart-beta", '    title "' .. label(title) .. '"',
-        "    x-axis [" .. quoted(names) .. "]",
+    chart(out, {theme, horizontal and "xychart-beta horizontal" or "xychart-beta",
+        '    title "' .. label(title) .. '"', "    x-axis [" .. quoted(names) .. "]",
         '    y-axis "' .. label(unit) .. '" 0 --> ' .. decimals {top * 1.1},
         "    bar [" .. decimals(values) .. "]"})
 end
 
 local function charts(out, result)
-    local names, memory, time = {}, {}, {}
-    for _, scenario in ipairs(result.scenarios) do
+    local names, time, measured, memory = {}, {}, {}, {}
+    for i, scenario in ipairs(result.scenarios) do
+        names[i], time[i] = scenario.name, scenario.total_s
         if type(scenario.peak_rss_bytes) == "number" then
-            names[#names + 1] = scenario.name
+            measured[#measured + 1] = scenario.name
             memory[#memory + 1] = scenario.peak_rss_bytes / 2 ^ 20
         end
-        if scenario.total_s > 0 then
-            time[#time + 1] = ('    "%s" : %s'):format(label(scenario.name),
-                decimals {math.max(scenario.total_s, 0.0001)})
-        end
     end
-    if #time > 0 then
-        table.insert(time, 1, "pie showData title Seconds by scenario")
-        chart(out, time)
-    end
-    bars(out, "Peak resident memory", "MiB", names, memory)
+    bars(out, "Time by scenario", "seconds", names, time, true)
+    bars(out, "Peak resident memory by scenario", "MiB", measured, memory, true)
 end
 
 -- Latencies of a scenario in the unit that suits its largest.
@@ -174,7 +173,7 @@ local function benchmark_part(out, result)
         end
     end
     out[#out + 1] = ""
-    bars(out, "Times as fast as the base", "ratio", names, ratios)
+    bars(out, "Times as fast as the base", "ratio", names, ratios, true)
     for _, bench in ipairs(result.benchmarks) do
         if bench.error then out[#out + 1] = fenced(bench.name .. ": " .. bench.error) .. "\n" end
     end

@@ -86,14 +86,15 @@ local function benchmark_lines(out, row, paint, width)
     end
 end
 
-local function check_lines(out, checks, paint, width)
+-- Passes are counted; only a validation, whose checks are its result, lists them too.
+local function check_lines(out, checks, all, paint, width)
     local passed, total = 0, #checks
     for _, entry in ipairs(checks) do
         if entry.state == "pass" then passed = passed + 1 end
     end
     out[#out + 1] = ("Checks: %d of %d passed"):format(passed, total)
     for _, entry in ipairs(checks) do
-        if entry.state ~= "pass" then
+        if entry.state ~= "pass" or all then
             local mark = text.marks[entry.state] or entry.state
             local name = (entry.group and entry.group .. ": " or "") .. entry.name
             out[#out + 1] = "  " .. paint(entry.state, mark) .. "  "
@@ -141,7 +142,7 @@ function terminal.render(result, options)
         out[#out + 1] = ""
     end
     if #(result.checks or {}) > 0 then
-        check_lines(out, result.checks, paint, width)
+        check_lines(out, result.checks, result.kind == "validate", paint, width)
     end
     for _, row in ipairs(result.thresholds or {}) do
         if row.state ~= "pass" then
