@@ -62,27 +62,27 @@ end
 local function benchmark_lines(out, row, paint, width)
     local style = row.state == "pass" and (row.verdict == "faster" and "pass" or "other")
         or row.state
-    local name = text.pad(text.cut(text.line(row.name), 16), 17)
+    local name = text.pad(text.cut(text.line(row.name), 19), 20)
     if row.state ~= "pass" then
         local what = row.state == "not built" and "not built yet" or row.state
         out[#out + 1] = name .. paint(style, what)
         if row.note or row.error then
-            indented(out, (" "):rep(17), text.first_line(row.error or row.note), width)
+            indented(out, (" "):rep(20), text.first_line(row.error or row.note), width)
         end
         return
     end
     out[#out + 1] = name .. paint(style, ("%s x"):format(text.ratio(row.ratio)))
         .. ("  [%s, %s]  %s; A/A detects %s"):format(text.ratio(row.ratio_low),
             text.ratio(row.ratio_high), row.verdict, text.percent(row.smallest_effect))
-    indented(out, (" "):rep(17), ("%s %s, %s %s; %d rounds"):format(row.base.label,
+    indented(out, (" "):rep(20), ("%s %s, %s %s; %d rounds"):format(row.base.label,
         text.seconds(row.base.summary.median), row.other.label,
         text.seconds(row.other.summary.median), row.rounds), width)
     if row.memory then
-        indented(out, (" "):rep(17), ("memory: %s against %s"):format(
+        indented(out, (" "):rep(20), ("memory: %s against %s"):format(
             text.bytes(row.memory.base_bytes), text.bytes(row.memory.other_bytes)), width)
     end
     if row.note then
-        indented(out, (" "):rep(17), row.note, width)
+        indented(out, (" "):rep(20), row.note, width)
     end
 end
 

@@ -174,7 +174,7 @@ end
 ---@return string "2.35"
 function text.ratio(value)
     if missing(value) then return missing(value) end
-    return ("%.3g"):format(value):gsub("e%+?(%-?)0*", "e%1")
+    return three(value)
 end
 
 ---A verdict or state as a short word of capitals.

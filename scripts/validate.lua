@@ -1,0 +1,256 @@
+-- SPDX-License-Identifier: MIT
+--
+-- validate.lua - the ten points of the checklist, each bound to checks that run now.
+--
+--     cnsengine run scripts/validate.lua [--set scale=0.05]
+--
+-- A point passes when all of its checks pass. A point whose part does not exist yet says "not
+-- built", which is not a pass: the run's verdict is then "inconclusive" at best.
+
+local host = require "cns.host"
+
+local here = host.script:match("^(.*)/[^/]*$") or "."
+package.path = here .. "/?.lua;" .. package.path
+
+local cns = require "cns"
+local bench = require "cns.bench"
+local check = require "cns.check"
+local report = require "cns.report"
+local stats = require "cns.stats"
+local stress = require "cns.stress"
+local blake2b = require "peers.blake2b"
+
+local scale = host.param("scale", 0.05)
+local run = stress.new {title = "Validation: the ten-point checklist", kind = "validate"}
+local records = {} -- of the stress scenarios, by name
+
+local points = {}
+local function point(name, fn)
+    points[#points + 1] = {name = name, fn = fn}
+end
+
+point("real implementations", function(t)
+    -- Published vectors: BLAKE3's paper, RFC 7693, RFC 3720, the SipHash paper.
+    t:equal("BLAKE3 of abc", cns.hash.blake3("abc"),
+        "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85")
+    t:equal("BLAKE2b of abc, first 16 digits of 128", cns.hash.blake2b("abc", {size = 64})
+        :sub(1, 16), "ba80a53f981c4d0d")
+    t:equal("CRC32C of 123456789", cns.hash.crc32c("123456789"), "e3069283")
+    local heap <close> = cns.heap()
+    local before = cns.monitor.sample().rss_bytes
+    local block = heap:alloc(64 << 20)
+    block:fill(165)
+    local grown = cns.monitor.sample().rss_bytes - before
+    t:check("64 MiB of heap are resident", grown >= 60 << 20, ("grew by %d bytes"):format(grown))
+    t:equal("the last byte", block:read(#block, 1), "\165")
+    local pool <close> = cns.tasks.new {workers = 3}
+    local threads = #cns.monitor.threads()
+    t:check("three workers are threads of the system", threads >= 3, threads .. " threads")
+end)
+
+point("measurements are taken", function(t)
+    local before, began = cns.monitor.sample(), cns.clock()
+    local x = 0
+    while cns.clock() - began < 0.2 do for i = 1, 1000 do x = x + i end end
+    local used = cns.monitor.sample().cpu_user - before.cpu_user
+    t:check("burning the CPU shows as CPU time", used > 0.05 and x > 0,
+        ("%.3f s in 0.2 s"):format(used))
+    began = cns.clock()
+    cns.sleep(0.05)
+    local slept = cns.clock() - began
+    t:check("sleeping 50 ms takes 50 ms", slept >= 0.05 and slept < 1, ("%.4f s"):format(slept))
+    local random, histogram, values = stats.random(host.seed), stats.histogram(), {}
+    for i = 1, 5000 do
+        values[i] = math.floor(2 ^ (random() * 30))
+        histogram:record(values[i])
+    end
+    table.sort(values)
+    for _, q in ipairs {0.5, 0.9, 0.99, 0.999} do
+        local exact = values[math.ceil(q * #values)]
+        local off = math.abs(histogram:quantile(q) - exact) / exact
+        t:check(("quantile %g within 1 %% of the sorted list"):format(q), off <= 0.01,
+            ("off by %.3f %%"):format(off * 100))
+    end
+    local cost = stress.overhead()
+    t:check("the harness knows its own cost", cost.per_call_s > 0 and cost.per_call_s < 1e-3,
+        ("%.2f µs a call"):format(cost.per_call_s * 1e6))
+end)
+
+point("the stress scenarios pass", function(t)
+    for _, name in ipairs {"memory", "concurrent", "allocation", "files", "compile"} do
+        local record = run:scenario(require("scenarios." .. name)(scale, {workers = 32}))
+        records[record.name] = record
+        t:check(record.name, record.state == "pass" and record.success_rate == 1,
+            ("%d of %d operations verified"):format(record.verified, record.operations))
+    end
+end)
+
+point("memory is reduced, and that is validated", function(t)
+    local count, slot = 10000, "<I8Bc32"
+    local data = ("0123456789abcdef"):rep(2)
+    collectgarbage()
+    collectgarbage()
+    local before = collectgarbage("count")
+    local plain = {}
+    for i = 1, count do
+        plain[i] = {id = i, data = data, metadata = {created = i * 7, type = i % 4}}
+    end
+    local plain_bytes = (collectgarbage("count") - before) * 1024
+    local held = cns.memory().held
+    local map <close> = cns.map {key = "u64", value = string.packsize(slot), capacity = count}
+    for i = 1, count do map:set(i, string.pack(slot, i * 7, i % 4, data)) end
+    local engine_bytes = cns.memory().held - held
+    local wrong = 0
+    for i, record in ipairs(plain) do
+        local created, kind, text = string.unpack(slot, map:get(i))
+        if created ~= record.metadata.created or kind ~= record.metadata.type
+            or text ~= record.data then
+            wrong = wrong + 1
+        end
+    end
+    t:check("10,000 records take less", engine_bytes > 0 and engine_bytes < plain_bytes / 2,
+        ("%.0f bytes a record in Lua tables, %.0f in the engine"):format(plain_bytes / count,
+            engine_bytes / count))
+    t:check("and hold the same", wrong == 0, wrong .. " records differ")
+end)
+
+point("concurrency holds under load", function(t)
+    local record = records["concurrent processing"]
+    t:check("32 workers, every product verified", record and record.success_rate == 1,
+        record and ("%d products"):format(record.verified))
+    local sums = {}
+    for _, workers in ipairs {1, 2, 32} do
+        local pool <close> = cns.tasks.new {workers = workers}
+        -- Sums of floats depend on their order, so equal bits mean an order that is fixed.
+        sums[#sums + 1] = ("%a"):format(pool:reduce(1, 200000, function(first, last)
+            local sum = 0.0
+            for i = first, last do sum = sum + 1 / i end
+            return sum
+        end, function(a, b) return a + b end))
+    end
+    t:check("a sum of floats has the same bits on 1, 2 and 32 workers",
+        sums[1] == sums[2] and sums[2] == sums[3], table.concat(sums, ", "))
+    local pool <close> = cns.tasks.new {workers = 2}
+    local ok, message = pcall(function()
+        return pool:spawn(function() error("from a task") end):await()
+    end)
+    t:check("a task's error arrives where it is awaited",
+        not ok and tostring(message):find("from a task", 1, true) ~= nil, message)
+end)
+
+point("a JIT with real speed-ups", function(t)
+    t:note("JIT", "not built", "the VM and its JIT are to come")
+end)
+
+point("compiled extensions", function(t)
+    local random, texts = stats.random(host.seed), {}
+    for i = 1, 500 do texts[i] = ("%x"):format(random(2 ^ 52)):rep(15) .. i end
+    local row = bench.new {private = true}:compare {
+        name = "digests", rounds = 5,
+        base = {label = "plain Lua", run = function()
+            local out = {}
+            for i, text in ipairs(texts) do out[i] = blake2b.hex(text, 8) end
+            return table.concat(out)
+        end},
+        other = {label = "compiled", run = function()
+            return table.concat(cns.hash.batch("blake2b", texts, {size = 8}))
+        end},
+        verify = function(a, b) return a == b, "the digests differ" end,
+    }
+    t:check("the compiled digests equal plain Lua's", row.state == "pass", row.error)
+    t:check("and are faster", row.verdict == "faster", row.ratio
+        and ("%.1f times, 95 %% interval %.1f to %.1f"):format(row.ratio, row.ratio_low,
+            row.ratio_high))
+end)
+
+-- If figures were made up, sabotage would not show in them.
+point("nothing is simulated", function(t)
+    local private = stress.new {private = true, title = "sabotage"}
+    local record = private:scenario {name = "one wrong answer in ten", operations = 100,
+        work = function(_, i) return i % 10 == 0 and i + 1 or i end,
+        verify = function(_, i, answer) return answer == i, "wrong answer" end}
+    t:check("wrong answers are counted and fail", record.state == "fail"
+        and record.success_rate == 0.9 and record.error_count == 10,
+        ("success rate %g, %d errors"):format(record.success_rate, record.error_count))
+    record = private:scenario {name = "slow", operations = 20, verify = "in work",
+        work = function(_, i) cns.sleep(i == 20 and 0.03 or 0.003) end}
+    t:check("slow calls are seen as slow", record.latency.p50_s >= 0.003
+        and record.latency.max_s >= 0.03, ("p50 %.4f s, max %.4f s"):format(record.latency.p50_s,
+            record.latency.max_s))
+    record = private:scenario {name = "dies", operations = 5, verify = "in work",
+        work = function(_, i) if i == 3 then error("died") end end}
+    t:check("an error is kept with its cause", record.state == "fail"
+        and record.errors[1].count == 1 and record.errors[1].cause:find("died") ~= nil,
+        record.errors[1] and record.errors[1].cause)
+    local files = records["file I/O"]
+    t:check("real faults of files were provoked and detected", files and files.state == "pass"
+        and files.notes ~= nil, files and files.notes and files.notes[1])
+end)
+
+point("errors are handled", function(t)
+    t:raises("a wrong argument is named", "number", cns.hash.blake3, {})
+    t:raises("a size that is none", "size", cns.bytes, "12 parsecs")
+    local heap <close> = cns.heap {budget = "1 MiB"}
+    t:raises("a budget holds", "", heap.alloc, heap, 2 << 20)
+    local block = heap:alloc(1000)
+    t:check("and the heap goes on afterwards", #block == 1000)
+    block:free()
+    t:raises("a freed block is no more", "", block.read, block)
+    local pool <close> = cns.pool {{"x", "f64"}}
+    local handle = pool:new(1)
+    pool:free(handle)
+    t:raises("a stale handle is refused", "", pool.get, pool, handle, "x")
+    local buffer = cns.buffer("u8", 4)
+    t:raises("an index out of range", "", function() return buffer[5] end)
+    t:raises("a value that does not fit", "", function() buffer[1] = 256 end)
+    t:raises("a missing file, with its path", "/no/such/file", cns.hash.file, "blake3",
+        "/no/such/file")
+    buffer:close()
+    t:raises("a closed object", "closed", function() return buffer[1] end)
+end)
+
+point("reports with Mermaid charts", function(t)
+    local result = run:result()
+    local folder = assert(cns.fs.tempdir("cns-validate-"))
+    local written = report.write(result, {report_dir = folder .. "/reports"})
+    local texts = {}
+    for _, path in ipairs(written) do
+        local file = assert(io.open(path, "rb"))
+        texts[path:match("[^.]+$")] = file:read("a")
+        file:close()
+    end
+    assert(cns.fs.remove_tree(folder))
+    local _, charts = texts.md:gsub("```mermaid\n", "")
+    t:check("Markdown has Mermaid charts", charts >= 2, charts .. " charts")
+    t:check("HTML is whole and needs nothing else", texts.html:find("</html>", 1, true)
+        and texts.html:find("<svg", 1, true) and not texts.html:find("src=", 1, true)
+        and not texts.html:find("https?://") and true, #texts.html .. " bytes")
+    local decoded = cns.json.decode(texts.json)
+    t:check("JSON holds every scenario", decoded.schema_version == 1
+        and #decoded.scenarios == #result.scenarios, #texts.json .. " bytes")
+    t:check("JUnit is there", texts.xml:find("</testsuites>", 1, true) ~= nil,
+        #texts.xml .. " bytes")
+end)
+
+-- The point's own check joins the run: its state is the worst of its checks.
+local function judge(t)
+    local counts = t:counts()
+    for _, state in ipairs {"fail", "not built", "not measured", "inconclusive"} do
+        if counts[state] > 0 then return state end
+    end
+    return #t > 0 and "pass" or "inconclusive"
+end
+
+for number, entry in ipairs(points) do
+    local t = check.new()
+    local finished, message = xpcall(entry.fn, debug.traceback, t)
+    if not finished then t:note("runs to its end", "fail", message) end
+    local state, parts = judge(t), {}
+    for _, item in ipairs(t) do
+        if item.state == state then
+            parts[#parts + 1] = item.name .. (item.evidence and ": " .. item.evidence or "")
+        end
+    end
+    run.checks:note(("%d. %s"):format(number, entry.name), state, table.concat(parts, "; "))
+end
+report.finish(run:result())
