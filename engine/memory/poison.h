@@ -2,8 +2,9 @@
  *
  * memory/poison.h - tells AddressSanitizer which bytes nobody may touch; nothing without it.
  *
- * Poison is kept per 8 bytes: a region to poison begins at a multiple of 8. What goes back to the
- * OS or the host is unpoisoned first, because someone else may get the same addresses.
+ * Poison is kept per 8 bytes; where a region begins or ends between, the sanitizer rather leaves a
+ * few bytes open. What goes back to the OS or the host is unpoisoned first, because someone else
+ * may get the same addresses.
  */
 #ifndef CNS_MEMORY_POISON_H
 #define CNS_MEMORY_POISON_H
