@@ -147,15 +147,19 @@ static const char *describe(lua_State *L, int index) {
     return lua_pushstring(L, luaL_typename(L, index));
 }
 
-static int refuse(lua_State *L, int arg, const char *expected) {
-    const char *got = lua_isnone(L, arg) ? "no value" : describe(L, arg);
+static const char *describe_argument(lua_State *L, int arg) {
+    return lua_isnone(L, arg) ? lua_pushliteral(L, "no value") : describe(L, arg);
+}
+
+/* `got`: from describe_argument, before `expected` was pushed where a missing argument would be. */
+static int refuse(lua_State *L, int arg, const char *expected, const char *got) {
     return luaL_argerror(L, arg, lua_pushfstring(L, "%s expected, got %s", expected, got));
 }
 
 uint64_t lcns_check_bytes(lua_State *L, int arg) {
     uint64_t bytes = 0;
     if (!read_bytes(L, arg, &bytes)) {
-        refuse(L, arg, BYTES_EXPECTED);
+        refuse(L, arg, BYTES_EXPECTED, describe_argument(L, arg));
     }
     return bytes;
 }
@@ -163,7 +167,7 @@ uint64_t lcns_check_bytes(lua_State *L, int arg) {
 uint64_t lcns_check_duration(lua_State *L, int arg) {
     uint64_t nanoseconds = 0;
     if (!read_duration(L, arg, &nanoseconds)) {
-        refuse(L, arg, DURATION_EXPECTED);
+        refuse(L, arg, DURATION_EXPECTED, describe_argument(L, arg));
     }
     return nanoseconds;
 }
@@ -193,7 +197,8 @@ static bool read_range(lua_State *L, int index, lua_Integer low, lua_Integer hig
 lua_Integer lcns_check_range(lua_State *L, int arg, lua_Integer low, lua_Integer high) {
     lua_Integer value = 0;
     if (!read_range(L, arg, low, high, &value)) {
-        refuse(L, arg, push_range(L, low, high));
+        const char *got = describe_argument(L, arg);
+        refuse(L, arg, push_range(L, low, high), got);
     }
     return value;
 }

@@ -258,6 +258,7 @@ static const struct {
     {"columns", lcns_open_columns},
     {"matmul", lcns_open_matmul},
     {"hash", lcns_open_hash},
+    {"map", lcns_open_map},
     {"json", lcns_open_json},
     {"yaml", lcns_open_yaml},
     {"fs", lcns_open_fs},
