@@ -263,6 +263,18 @@ void cns_context_free(cns_context *context, void *pointer, size_t size, size_t a
     account_credit(context, size);
 }
 
+void *cns_context_resize(cns_context *context, void *pointer, size_t old_size, size_t new_size) {
+    if (new_size == 0) {
+        cns_context_free(context, pointer, old_size, CNS_ALIGN_DEFAULT);
+        return NULL;
+    }
+    void *moved = cns_context_realloc(context, pointer, old_size, new_size);
+    if (!moved) {
+        cns_context_memory_status(context, new_size);
+    }
+    return moved;
+}
+
 /* ---- pages ---------------------------------------------------------------------------------- */
 
 void *cns_context_map(cns_context *context, size_t size, size_t alignment, int *zeroed) {

@@ -167,6 +167,10 @@ int cns_buffer_borrowed(const cns_buffer *buffer) {
     return buffer->borrow->parent ? (int)buffer->borrow->access : 0;
 }
 
+int cns_buffer_shared(const cns_buffer *buffer) {
+    return cns_storage_shared(buffer->borrow->storage);
+}
+
 /* ---- elements ------------------------------------------------------------------------------- */
 
 static inline cns_status check_element(const cns_buffer *buffer, uint64_t index,

@@ -144,6 +144,13 @@ CNS_API void cns_context_memory(const cns_context *context, cns_memory_stats *ou
 /* Changes the limit; a lower one than is held stops further growth only. Any thread. */
 CNS_API void cns_context_set_memory_limit(cns_context *context, uint64_t bytes);
 
+/* Memory counted in the context, for bindings and hosts: old_size 0 allocates (pointer is NULL),
+ * new_size 0 frees and returns NULL, anything else reallocates and keeps the contents. 16-byte
+ * aligned. NULL, with a message, when the limit or the memory is used up; the block is as it was.
+ * Any thread. */
+CNS_API void *cns_context_resize(cns_context *context, void *pointer, size_t old_size,
+                                 size_t new_size);
+
 /* ---- parallel execution, as a table --------------------------------------------------------- */
 
 /* One part of a parallel loop: handle [begin, end). A negative return stops the loop. */

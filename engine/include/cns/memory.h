@@ -206,6 +206,9 @@ CNS_API cns_status cns_buffer_access(const cns_buffer *buffer, cns_access access
 /* CNS_ACCESS_READ or WRITE for a borrowed view, 0 for a plain one. */
 CNS_API int cns_buffer_borrowed(const cns_buffer *buffer);
 
+/* 1 when other views or borrows of the same storage are alive, 0 when this is the only one. */
+CNS_API int cns_buffer_shared(const cns_buffer *buffer);
+
 /* Element access by 0-based index. A conversion is exact or CNS_E_RANGE, both ways: integers must
  * fit the element type, floats go to integer elements only when they are integral, u64 above
  * INT64_MAX is not read as i64, nor 2^53 + 1 as f64. The one that rounds is a double that goes to

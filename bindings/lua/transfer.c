@@ -1,0 +1,1006 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * transfer.c - packs Lua values into a message and unpacks them in another state.
+ *
+ * Objects (tables, functions) are numbered as they are first met and packed in that order, from a
+ * queue: no recursion, so nesting has no limit. Unpacking makes all objects first and fills them
+ * after, so cycles need no care. Upvalues are cells, numbered like objects: functions that share
+ * one still share it on the other side. What one state's libraries own (print, string, the global
+ * table, modules) crosses by name, found by identity in a reverse map (known.c).
+ */
+#include "transfer.h"
+
+#include <string.h>
+
+#include "known.h"
+#include "tasks.h"
+
+/* Bytecode cached in a receiving state: its functions without upvalues of their own. */
+static const char cache_key = 0;
+enum { CACHE_CAPACITY = 256 };
+
+enum tag {
+    TAG_NIL,
+    TAG_FALSE,
+    TAG_TRUE,
+    TAG_INTEGER,
+    TAG_FLOAT,
+    TAG_SHORT, /* string with a one-byte length */
+    TAG_LONG,
+    TAG_OBJECT,
+    TAG_HANDLE,
+    TAG_KNOWN
+};
+
+enum head { HEAD_TABLE, HEAD_FUNCTION, HEAD_PURE_FUNCTION };
+
+enum { POLL_INTERVAL = 4096 };
+
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+static bool reserve(cns_context *context, lcns_bytes *bytes, size_t more) {
+    if (more <= bytes->capacity - bytes->size) {
+        return true;
+    }
+    size_t capacity = bytes->capacity ? bytes->capacity : 128;
+    while (capacity - bytes->size < more) {
+        if (capacity > SIZE_MAX / 4) {
+            return false;
+        }
+        capacity *= 2;
+    }
+    unsigned char *data = cns_context_resize(context, bytes->data, bytes->capacity, capacity);
+    if (!data) {
+        return false;
+    }
+    bytes->data = data;
+    bytes->capacity = capacity;
+    return true;
+}
+
+void lcns_message_free(lcns_message *message) {
+    for (uint32_t i = 0; i < message->handle_count; i++) {
+        lcns_handle *handle = &message->handles[i];
+        switch (handle->kind) {
+        case LCNS_HANDLE_BUFFER:
+            cns_buffer_destroy(handle->object);
+            break;
+        case LCNS_HANDLE_CANCEL:
+            cns_cancel_release(handle->object);
+            break;
+        case LCNS_HANDLE_POOL:
+            lcns_pool_release(handle->object);
+            break;
+        }
+    }
+    if (message->context) {
+        cns_context_resize(message->context, message->heads.data, message->heads.capacity, 0);
+        cns_context_resize(message->context, message->body.data, message->body.capacity, 0);
+        cns_context_resize(message->context, message->handles,
+                           message->handle_capacity * sizeof *message->handles, 0);
+    }
+    *message = (lcns_message){0};
+}
+
+/* ---- packing --------------------------------------------------------------------------------- */
+
+typedef struct packer {
+    lua_State *L;
+    lcns_message *m;
+    const lcns_subject *subject;
+    int first, count; /* the roots, on the stack */
+    int seen;         /* stack index: object, userdata or upvalue id -> number */
+    int list;         /* stack index: number -> object */
+    int buffers;      /* stack index: handle number -> userdata, to close what moves */
+    uint32_t current; /* the object whose contents are being packed */
+    bool in_object;
+    bool known_checked;
+} packer;
+
+static void put(packer *p, lcns_bytes *bytes, const void *data, size_t size) {
+    if (!reserve(p->m->context, bytes, size)) {
+        lcns_raise(p->L, CNS_E_LIMIT);
+    }
+    if (size) {
+        memcpy(bytes->data + bytes->size, data, size);
+        bytes->size += size;
+    }
+}
+
+static void put_byte(packer *p, lcns_bytes *bytes, unsigned value) {
+    unsigned char byte = (unsigned char)value;
+    put(p, bytes, &byte, 1);
+}
+
+static void put_u32(packer *p, lcns_bytes *bytes, uint32_t value) {
+    put(p, bytes, &value, sizeof value);
+}
+
+static void put_string(packer *p, const char *text, size_t size) {
+    if (size < 256) {
+        put_byte(p, &p->m->body, TAG_SHORT);
+        put_byte(p, &p->m->body, (unsigned)size);
+    } else {
+        put_byte(p, &p->m->body, TAG_LONG);
+        put(p, &p->m->body, &size, sizeof size);
+    }
+    put(p, &p->m->body, text, size);
+}
+
+/* ---- refusals: the path is searched for only when there is something to refuse ----------------
+ */
+
+/* The value at `index` is the child, or lends it. */
+static bool is_or_lends(lua_State *L, int index, int child) {
+    if (lua_rawequal(L, index, child)) {
+        return true;
+    }
+    if (!lcns_test(L, index, LCNS_LENT_TYPE)) {
+        return false;
+    }
+    lua_getiuservalue(L, index, 1);
+    bool lends = lua_rawequal(L, -1, child);
+    lua_pop(L, 1);
+    return lends;
+}
+
+/* Pushes "field 'x'" or "upvalue 'y'" for where the object `holder` (pushed) has `child` (a stack
+ * index, absolute); false when it has it nowhere. The holder is popped. */
+static bool push_label(packer *p, int child) {
+    lua_State *L = p->L;
+    int holder = lua_gettop(L);
+    if (lua_type(L, holder) == LUA_TFUNCTION) {
+        const char *name;
+        for (int i = 1; (name = lua_getupvalue(L, holder, i)) != NULL; i++) {
+            if (is_or_lends(L, lua_gettop(L), child)) {
+                lua_pushfstring(L, "upvalue '%s'", name);
+                lua_replace(L, holder);
+                lua_settop(L, holder);
+                return true;
+            }
+            lua_pop(L, 1);
+        }
+    } else {
+        lua_pushnil(L);
+        while (lua_next(L, holder)) {
+            bool value = is_or_lends(L, lua_gettop(L), child);
+            if (value || lua_rawequal(L, -2, child)) {
+                lua_settop(L, holder + 1);
+                bool text = lua_type(L, -1) == LUA_TSTRING;
+                const char *key = luaL_tolstring(L, -1, NULL);
+                lua_pushfstring(L, text ? "%s '%s'" : "%s [%s]", value ? "field" : "key", key);
+                lua_replace(L, holder);
+                lua_settop(L, holder);
+                return true;
+            }
+            lua_pop(L, 1);
+        }
+    }
+    lua_settop(L, holder - 1);
+    return false;
+}
+
+/* Appends where the root `index` (0-based) is. */
+static void push_root(packer *p, int index) {
+    const lcns_subject *s = p->subject;
+    if (s->function_first && index == 0) {
+        lua_pushstring(p->L, s->name);
+    } else {
+        lua_Integer position = s->base + index + (s->function_first ? 0 : 1);
+        lua_pushfstring(p->L, "%s #%I of %s", s->role, (LUAI_UACINT)position, s->name);
+    }
+}
+
+/* The position of the value in the list that is the only root; 0 when it is not there. */
+static lua_Integer find_item(packer *p, int child) {
+    lua_State *L = p->L;
+    lua_Integer length = (lua_Integer)lua_rawlen(L, p->first), found = 0;
+    for (lua_Integer i = 1; i <= length && !found; i++) {
+        lua_rawgeti(L, p->first, i);
+        found = is_or_lends(L, lua_gettop(L), child) ? i : 0;
+        lua_pop(L, 1);
+    }
+    return found;
+}
+
+/* The number of the object at `child` that comes first in the queue and holds it; or -1 and the
+ * label of a root that it is. Pushes the label. */
+static int64_t find_holder(packer *p, int child) {
+    lua_State *L = p->L;
+    for (int i = 0; i < p->count; i++) {
+        if (is_or_lends(L, p->first + i, child)) {
+            push_root(p, i);
+            return -1;
+        }
+    }
+    uint32_t i = 1;
+    if (p->subject->list) { /* the list itself is ours, not the script's */
+        lua_Integer position = find_item(p, child);
+        if (position > 0) {
+            lua_pushfstring(L, "%s #%I of %s", p->subject->role,
+                            (LUAI_UACINT)(p->subject->base + position), p->subject->name);
+            return -1;
+        }
+        i++;
+    }
+    for (; i <= p->m->objects; i++) {
+        lua_rawgeti(L, p->list, i);
+        if (push_label(p, child)) {
+            return i;
+        }
+    }
+    lua_pushliteral(L, "?");
+    return -1;
+}
+
+/* Raises "PATH: WHAT"; `child` is the stack index of the value that cannot cross. */
+static void refuse(packer *p, int child, const char *what) {
+    lua_State *L = p->L;
+    enum { DEPTH = 8 };
+    luaL_checkstack(L, 3 * DEPTH + 16, "cns.tasks");
+    lua_pushstring(L, what);
+    int message = lua_gettop(L);
+    lua_pushvalue(L, child);
+    int value = lua_gettop(L);
+    lua_pushliteral(L, "");
+    int path = lua_gettop(L);
+    for (int depth = 0;; depth++) {
+        int64_t holder = find_holder(p, value);
+        if (depth > DEPTH) {
+            lua_settop(L, path);
+            lua_pushfstring(L, "%s... of %s", lua_tostring(L, path), p->subject->name);
+            break;
+        }
+        lua_pushfstring(L, "%s%s%s", lua_tostring(L, path), lua_tostring(L, -1),
+                        holder < 0 ? "" : " of ");
+        lua_replace(L, path);
+        lua_settop(L, path);
+        if (holder < 0) {
+            break;
+        }
+        lua_rawgeti(L, p->list, holder);
+        lua_replace(L, value);
+    }
+    luaL_error(L, "%s: %s", lua_tostring(L, -1), lua_tostring(L, message));
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+/* The number of the value at `index` in `seen`, or 0. */
+static uint32_t seen_number(packer *p, int index) {
+    lua_pushvalue(p->L, index);
+    lua_rawget(p->L, p->seen);
+    lua_Integer number = lua_tointeger(p->L, -1);
+    lua_pop(p->L, 1);
+    return (uint32_t)number;
+}
+
+static void remember(packer *p, int index, uint32_t number) {
+    lua_pushvalue(p->L, index);
+    lua_pushinteger(p->L, number);
+    lua_rawset(p->L, p->seen);
+}
+
+static void pack_object(packer *p, int index) {
+    uint32_t number = seen_number(p, index);
+    if (!number) {
+        if (p->m->objects == UINT32_MAX) {
+            refuse(p, index, "too many tables and functions for one message");
+        }
+        number = ++p->m->objects;
+        remember(p, index, number);
+        lua_pushvalue(p->L, index);
+        lua_rawseti(p->L, p->list, number);
+    }
+    put_byte(p, &p->m->body, TAG_OBJECT);
+    put_u32(p, &p->m->body, number);
+}
+
+static bool pack_known(packer *p, int index) {
+    size_t size;
+    if (!lcns_known_name(p->L, index, &p->known_checked)) {
+        return false;
+    }
+    const char *name = lua_tolstring(p->L, -1, &size);
+    put_byte(p, &p->m->body, TAG_KNOWN);
+    put(p, &p->m->body, &size, sizeof size);
+    put(p, &p->m->body, name, size);
+    lua_pop(p->L, 1);
+    return true;
+}
+
+static lcns_handle *new_handle(packer *p, lcns_handle_kind kind) {
+    lcns_message *m = p->m;
+    if (m->handle_count == m->handle_capacity) {
+        uint32_t capacity = m->handle_capacity ? 2 * m->handle_capacity : 4;
+        lcns_handle *grown = cns_context_resize(
+            m->context, m->handles, m->handle_capacity * sizeof *grown, capacity * sizeof *grown);
+        if (!grown) {
+            lcns_raise(p->L, CNS_E_LIMIT);
+        }
+        m->handles = grown;
+        m->handle_capacity = capacity;
+    }
+    lcns_handle *handle = &m->handles[m->handle_count++];
+    *handle = (lcns_handle){.kind = kind};
+    return handle;
+}
+
+/* The engine object behind the userdata at `index`; a buffer's is added at the end, when it is
+ * known how it is lent. */
+static lcns_handle *add_handle(packer *p, int index, lcns_handle_kind kind) {
+    uint32_t number = seen_number(p, index);
+    if (!number) {
+        remember(p, index, p->m->handle_count + 1); /* first: it may raise */
+        if (kind == LCNS_HANDLE_BUFFER) {
+            if (lua_isnil(p->L, p->buffers)) {
+                lua_newtable(p->L);
+                lua_replace(p->L, p->buffers);
+            }
+            lua_pushvalue(p->L, index);
+            lua_rawseti(p->L, p->buffers, p->m->handle_count + 1);
+        }
+        lcns_handle *handle = new_handle(p, kind);
+        number = p->m->handle_count;
+        if (kind == LCNS_HANDLE_CANCEL) {
+            handle->object = ((lcns_cancel_object *)lua_touserdata(p->L, index))->cancel;
+            cns_cancel_retain(handle->object);
+        } else if (kind == LCNS_HANDLE_POOL) {
+            handle->object = ((lcns_pool_object *)lua_touserdata(p->L, index))->pool;
+            lcns_pool_retain(handle->object);
+        }
+    }
+    put_byte(p, &p->m->body, TAG_HANDLE);
+    put_u32(p, &p->m->body, number - 1);
+    return &p->m->handles[number - 1];
+}
+
+static void pack_buffer(packer *p, int index, uint8_t access, bool split) {
+    lcns_handle *handle = add_handle(p, index, LCNS_HANDLE_BUFFER);
+    if (access > handle->access) {
+        handle->access = access;
+    }
+    handle->split |= split;
+}
+
+/* A buffer with the wish of cns.tasks.read, write or split. */
+static void pack_lent(packer *p, int index) {
+    lua_State *L = p->L;
+    lcns_lent_object *lent = lua_touserdata(L, index);
+    if (p->subject->move) {
+        refuse(p, index, "a task cannot lend a buffer with its results; return the buffer");
+    }
+    if (lent->split && !p->subject->loop) {
+        refuse(p, index, "cns.tasks.split is for the parts of range and reduce");
+    }
+    if (lent->access == CNS_ACCESS_WRITE && !lent->split && p->subject->loop) {
+        refuse(p, index,
+               "all parts of a loop would write to the same buffer; "
+               "cns.tasks.split gives each its own range");
+    }
+    luaL_checkstack(L, 8, "cns.tasks");
+    lua_getiuservalue(L, index, 1);
+    pack_buffer(p, lua_gettop(L), lent->access, lent->split);
+    lua_pop(L, 1);
+}
+
+static void refuse_userdata(packer *p, int index) {
+    lua_State *L = p->L;
+    const char *name = "userdata";
+    if (luaL_getmetafield(L, index, "__name") == LUA_TSTRING) {
+        name = lua_tostring(L, -1);
+    }
+    const char *text = NULL;
+    if (strcmp(name, LCNS_FUTURE_TYPE) == 0 || strcmp(name, LCNS_GRAPH_TYPE) == 0) {
+        text = lua_pushfstring(L, "a %s belongs to the state that made it; await it there", name);
+    } else if (strncmp(name, "cns.", 4) == 0) {
+        text = lua_pushfstring(L,
+                               "a %s has one owner and cannot cross to another state; buffers, "
+                               "cancellation tokens and task pools can",
+                               name);
+    } else {
+        text = lua_pushfstring(L, "a userdata (%s) cannot cross to another state", name);
+    }
+    refuse(p, index, text);
+}
+
+static void pack_userdata(packer *p, int index) {
+    lua_State *L = p->L;
+    lcns_object *object;
+    if (pack_known(p, index)) {
+        return;
+    }
+    if ((object = lcns_test(L, index, "cns.buffer")) != NULL) {
+        pack_buffer(p, index, CNS_ACCESS_READ, false);
+    } else if ((object = lcns_test(L, index, LCNS_LENT_TYPE)) != NULL) {
+        pack_lent(p, index);
+    } else if ((object = lcns_test(L, index, LCNS_CANCEL_TYPE)) != NULL) {
+        if (!object->shared) {
+            refuse(p, index, "the cancellation token is closed");
+        }
+        add_handle(p, index, LCNS_HANDLE_CANCEL);
+    } else if ((object = lcns_test(L, index, LCNS_POOL_TYPE)) != NULL) {
+        if (!object->shared) {
+            refuse(p, index, "the task pool is closed");
+        }
+        add_handle(p, index, LCNS_HANDLE_POOL);
+    } else {
+        refuse_userdata(p, index);
+    }
+}
+
+static void pack_number(packer *p, int index) {
+    if (lua_isinteger(p->L, index)) {
+        lua_Integer value = lua_tointeger(p->L, index);
+        put_byte(p, &p->m->body, TAG_INTEGER);
+        put(p, &p->m->body, &value, sizeof value);
+    } else {
+        lua_Number value = lua_tonumber(p->L, index);
+        put_byte(p, &p->m->body, TAG_FLOAT);
+        put(p, &p->m->body, &value, sizeof value);
+    }
+}
+
+/* `index` is absolute. */
+static void pack_value(packer *p, int index) {
+    lua_State *L = p->L;
+    switch (lua_type(L, index)) {
+    case LUA_TNIL:
+        put_byte(p, &p->m->body, TAG_NIL);
+        break;
+    case LUA_TBOOLEAN:
+        put_byte(p, &p->m->body, lua_toboolean(L, index) ? TAG_TRUE : TAG_FALSE);
+        break;
+    case LUA_TNUMBER:
+        pack_number(p, index);
+        break;
+    case LUA_TSTRING: {
+        size_t size;
+        const char *text = lua_tolstring(L, index, &size);
+        put_string(p, text, size);
+        break;
+    }
+    case LUA_TTABLE:
+        if (!seen_number(p, index) && pack_known(p, index)) {
+            break;
+        }
+        pack_object(p, index);
+        break;
+    case LUA_TFUNCTION:
+        if (lua_iscfunction(L, index)) {
+            if (!pack_known(p, index)) {
+                refuse(p, index,
+                       "a C function that is in no loaded module cannot cross to another "
+                       "state");
+            }
+            break;
+        }
+        pack_object(p, index);
+        break;
+    case LUA_TTHREAD:
+        refuse(p, index, "a coroutine cannot cross to another state; create it there");
+        break;
+    case LUA_TLIGHTUSERDATA:
+        if (!pack_known(p, index)) {
+            refuse(p, index, "a light userdata cannot cross to another state");
+        }
+        break;
+    default:
+        pack_userdata(p, index);
+        break;
+    }
+}
+
+/* ---- contents of objects --------------------------------------------------------------------- */
+
+static void pack_table(packer *p, int index) {
+    lua_State *L = p->L;
+    if (lua_getmetatable(L, index)) {
+        const char *name = "?";
+        lua_getfield(L, -1, "__name");
+        if (lua_type(L, -1) == LUA_TSTRING) {
+            name = lua_tostring(L, -1);
+        }
+        refuse(p, index,
+               lua_pushfstring(L,
+                               "a table with a metatable (%s) cannot cross to another "
+                               "state; only plain data does",
+                               name));
+    }
+    uint64_t list = 0, rest = 0;
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        int value = lua_gettop(L);
+        /* The leading 1, 2, 3... need no keys: lua_next gives a table's array part in order. */
+        if (rest == 0 && lua_isinteger(L, value - 1) &&
+            lua_tointeger(L, value - 1) == (lua_Integer)list + 1) {
+            list++;
+        } else {
+            rest++;
+            pack_value(p, value - 1);
+        }
+        pack_value(p, value);
+        lua_settop(L, value - 1);
+        if ((list + rest) % POLL_INTERVAL == 0) {
+            lcns_poll(L);
+        }
+    }
+    if (list > INT32_MAX || rest > INT32_MAX) {
+        refuse(p, index, "the table is too large for one message");
+    }
+    put_byte(p, &p->m->heads, HEAD_TABLE);
+    put_u32(p, &p->m->heads, (uint32_t)list);
+    put_u32(p, &p->m->heads, (uint32_t)rest);
+}
+
+typedef struct dump {
+    cns_context *context;
+    lcns_bytes *bytes;
+} dump;
+
+static int write_dump(lua_State *L, const void *data, size_t size, void *user) {
+    (void)L;
+    dump *d = user;
+    if (!reserve(d->context, d->bytes, size)) {
+        return 1;
+    }
+    if (size) {
+        memcpy(d->bytes->data + d->bytes->size, data, size);
+        d->bytes->size += size;
+    }
+    return 0;
+}
+
+/* One upvalue: its cell, and the value when the cell is new. true: it is the global table. */
+static bool pack_upvalue(packer *p, int function, int upvalue) {
+    lua_State *L = p->L;
+    lua_pushlightuserdata(L, lua_upvalueid(L, function, upvalue));
+    int id = lua_gettop(L);
+    uint32_t cell = seen_number(p, id);
+    bool global = false;
+    if (cell) {
+        put_u32(p, &p->m->body, cell);
+    } else {
+        cell = ++p->m->cells;
+        remember(p, id, cell);
+        put_u32(p, &p->m->body, cell);
+        lua_getupvalue(L, function, upvalue);
+        lua_pushglobaltable(L);
+        global = lua_rawequal(L, -1, -2);
+        lua_pop(L, 1);
+        pack_value(p, lua_gettop(L));
+    }
+    lua_settop(L, id - 1);
+    return global;
+}
+
+static void pack_function(packer *p, int index, bool cacheable) {
+    lua_State *L = p->L;
+    lcns_bytes *heads = &p->m->heads;
+    lua_Debug debug;
+    lua_pushvalue(L, index);
+    lua_getinfo(L, ">u", &debug);
+    bool pure = cacheable;
+    for (int i = 1; i <= debug.nups; i++) {
+        pure &= pack_upvalue(p, index, i);
+    }
+    put_byte(p, heads, pure ? HEAD_PURE_FUNCTION : HEAD_FUNCTION);
+    put_byte(p, heads, debug.nups);
+    size_t at = heads->size, size = 0;
+    put(p, heads, &size, sizeof size);
+    dump d = {p->m->context, heads};
+    lua_pushvalue(L, index);
+    if (lua_dump(L, write_dump, &d, 0) != 0) {
+        lcns_raise(L, CNS_E_LIMIT);
+    }
+    lua_pop(L, 1);
+    size = heads->size - at - sizeof size;
+    memcpy(heads->data + at, &size, sizeof size);
+}
+
+static void pack_contents(packer *p) {
+    lua_State *L = p->L;
+    for (uint32_t i = 1; i <= p->m->objects; i++) {
+        lua_rawgeti(L, p->list, i);
+        int index = lua_gettop(L);
+        if (lua_istable(L, index)) {
+            pack_table(p, index);
+        } else {
+            pack_function(p, index, i == 1 && p->subject->function_first);
+        }
+        lua_settop(L, index - 1);
+        if (i % POLL_INTERVAL == 0) {
+            lcns_poll(L);
+        }
+    }
+}
+
+/* ---- buffers --------------------------------------------------------------------------------- */
+
+static void refuse_status(packer *p, int index, const char *what) {
+    char reason[256] = "";
+    cns_context_message(p->m->context, reason, sizeof reason);
+    refuse(p, index, lua_pushfstring(p->L, "%s: %s", what, reason));
+}
+
+/* true when a view other than this one is alive, even after a collection. */
+static bool still_shared(lua_State *L, const cns_buffer *buffer) {
+    if (cns_buffer_shared(buffer)) {
+        lua_gc(L, LUA_GCCOLLECT);
+    }
+    return cns_buffer_shared(buffer);
+}
+
+/* Lends each buffer as its most demanding mention wants it; of results, makes views that are the
+ * receiver's, and closes the sender's. */
+static void pack_buffers(packer *p) {
+    lua_State *L = p->L;
+    for (uint32_t i = 0; i < p->m->handle_count; i++) {
+        lcns_handle *handle = &p->m->handles[i];
+        if (handle->kind != LCNS_HANDLE_BUFFER) {
+            continue;
+        }
+        lua_rawgeti(L, p->buffers, i + 1);
+        int index = lua_gettop(L);
+        if (!((lcns_object *)lua_touserdata(L, index))->shared) {
+            refuse(p, index, "the buffer is closed");
+        }
+        cns_buffer *source = lcns_check_buffer(L, index);
+        cns_buffer *view = NULL;
+        if (!p->subject->move) {
+            if (cns_buffer_borrow(source, handle->access, &view) != CNS_OK) {
+                refuse_status(p, index,
+                              handle->access == CNS_ACCESS_WRITE
+                                  ? "the buffer cannot be lent for writing now"
+                                  : "the buffer cannot be lent for reading now");
+            }
+        } else if (cns_buffer_borrowed(source)) {
+            refuse(p, index, "a buffer that was lent to the task cannot be returned");
+        } else if (still_shared(L, source)) {
+            refuse(p, index, "the buffer has other views that are still in use; close them first");
+        } else if (cns_buffer_slice(source, 0, cns_buffer_count(source), &view) != CNS_OK) {
+            refuse_status(p, index, "the buffer cannot be returned");
+        } else {
+            handle->access = 0;
+        }
+        handle->object = view;
+        lua_pop(L, 1);
+    }
+    if (p->subject->move && !lua_isnil(L, p->buffers)) {
+        lcns_end_leases(L, p->buffers);
+    }
+}
+
+void lcns_end_leases(lua_State *L, int leases) {
+    luaL_checkstack(L, 8, "cns.tasks");
+    lua_pushnil(L);
+    while (lua_next(L, leases)) {
+        if (luaL_getmetafield(L, -1, "__close") != LUA_TNIL) {
+            lua_pushvalue(L, -2);
+            lua_call(L, 1, 0);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* Argument 1: the packer; the roots follow. */
+static int pack_protected(lua_State *L) {
+    packer *p = lua_touserdata(L, 1);
+    luaL_checkstack(L, 24, "cns.tasks");
+    p->L = L;
+    p->first = 2;
+    lua_newtable(L);
+    p->seen = lua_gettop(L);
+    lua_newtable(L);
+    p->list = p->seen + 1;
+    lua_pushnil(L);
+    p->buffers = p->seen + 2;
+    p->m->roots = (uint32_t)p->count;
+    for (int i = 0; i < p->count; i++) {
+        pack_value(p, p->first + i);
+    }
+    pack_contents(p);
+    pack_buffers(p);
+    return 0;
+}
+
+void lcns_pack(lua_State *L, lcns_message *message, cns_context *context, int first, int count,
+               const lcns_subject *subject) {
+    luaL_checkstack(L, count + 8, "cns.tasks");
+    lcns_message_free(message);
+    message->context = context;
+    packer p = {.m = message, .subject = subject, .count = count};
+    lua_pushcfunction(L, pack_protected);
+    lua_pushlightuserdata(L, &p);
+    for (int i = 0; i < count; i++) {
+        lua_pushvalue(L, first + i);
+    }
+    if (lua_pcall(L, count + 1, 0, 0) != LUA_OK) {
+        lcns_message_free(message);
+        lua_error(L);
+    }
+}
+
+/* ---- unpacking ------------------------------------------------------------------------------- */
+
+typedef struct reader {
+    lua_State *L;
+    lcns_message *m;
+    const unsigned char *at;
+    int objects; /* stack index: number -> object, -number -> handle's userdata */
+    int cells;   /* stack index: number -> which upvalue of which function has it */
+    int leases;
+    const lcns_part *part;
+} reader;
+
+static void take(reader *r, void *out, size_t size) {
+    memcpy(out, r->at, size);
+    r->at += size;
+}
+
+static uint32_t take_u32(reader *r) {
+    uint32_t value;
+    take(r, &value, sizeof value);
+    return value;
+}
+
+static size_t take_size(reader *r) {
+    size_t value;
+    take(r, &value, sizeof value);
+    return value;
+}
+
+/* The view that the receiver gets of a lent buffer: all of it, or its part. */
+static cns_buffer *view_of(reader *r, const lcns_handle *handle) {
+    cns_buffer *source = handle->object, *view = NULL;
+    uint64_t begin = 0, count = cns_buffer_count(source);
+    if (handle->access == 0) { /* a result on its way to several nodes of a graph */
+        lcns_ok(r->L, cns_buffer_borrow(source, CNS_ACCESS_READ, &view));
+        return view;
+    }
+    if (handle->split && r->part) {
+        if (r->part->first < 1 || (uint64_t)r->part->last > count) {
+            luaL_error(r->L,
+                       "the loop goes over %I..%I, the buffer in cns.tasks.split has %I "
+                       "elements",
+                       (LUAI_UACINT)r->part->first, (LUAI_UACINT)r->part->last, (LUAI_UACINT)count);
+        }
+        begin = (uint64_t)r->part->first - 1;
+        count = (uint64_t)(r->part->last - r->part->first + 1);
+    }
+    lcns_ok(r->L, cns_buffer_slice(source, begin, count, &view));
+    return view;
+}
+
+static void push_handle(reader *r, uint32_t number) {
+    lua_State *L = r->L;
+    if (lua_rawgeti(L, r->objects, -(lua_Integer)number - 1) != LUA_TNIL) {
+        return;
+    }
+    lua_pop(L, 1);
+    lcns_handle *handle = &r->m->handles[number];
+    switch (handle->kind) {
+    case LCNS_HANDLE_BUFFER: {
+        bool moved = handle->access == 0 && !r->leases;
+        if (!handle->object) {
+            luaL_error(L, "the buffer was taken by an earlier reader");
+        }
+        cns_buffer *view = moved ? handle->object : view_of(r, handle);
+        handle->object = moved ? NULL : handle->object;
+        lcns_push_buffer(L, view);
+        if (!moved && r->leases) {
+            lua_pushvalue(L, -1);
+            lua_rawseti(L, r->leases, (lua_Integer)lua_rawlen(L, r->leases) + 1);
+        }
+        break;
+    }
+    case LCNS_HANDLE_CANCEL:
+        cns_cancel_retain(handle->object);
+        lcns_push_cancel(L, handle->object);
+        break;
+    case LCNS_HANDLE_POOL:
+        lcns_push_pool(L, handle->object);
+        break;
+    }
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, r->objects, -(lua_Integer)number - 1);
+}
+
+static void push_value(reader *r) {
+    lua_State *L = r->L;
+    switch ((enum tag) * r->at++) {
+    case TAG_NIL:
+        lua_pushnil(L);
+        break;
+    case TAG_FALSE:
+        lua_pushboolean(L, 0);
+        break;
+    case TAG_TRUE:
+        lua_pushboolean(L, 1);
+        break;
+    case TAG_INTEGER: {
+        lua_Integer value;
+        take(r, &value, sizeof value);
+        lua_pushinteger(L, value);
+        break;
+    }
+    case TAG_FLOAT: {
+        lua_Number value;
+        take(r, &value, sizeof value);
+        lua_pushnumber(L, value);
+        break;
+    }
+    case TAG_SHORT: {
+        size_t size = *r->at++;
+        lua_pushlstring(L, (const char *)r->at, size);
+        r->at += size;
+        break;
+    }
+    case TAG_LONG: {
+        size_t size = take_size(r);
+        lua_pushlstring(L, (const char *)r->at, size);
+        r->at += size;
+        break;
+    }
+    case TAG_OBJECT:
+        lua_rawgeti(L, r->objects, take_u32(r));
+        break;
+    case TAG_HANDLE:
+        push_handle(r, take_u32(r));
+        break;
+    case TAG_KNOWN: {
+        size_t size = take_size(r);
+        lcns_known_push(L, (const char *)r->at, size);
+        r->at += size;
+        break;
+    }
+    }
+}
+
+/* Pushes the table of cached functions, emptied when it is full. */
+static void push_cache(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &cache_key) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, 0);
+        lua_Integer count = lua_tointeger(L, -1);
+        lua_pop(L, 1);
+        if (count < CACHE_CAPACITY) {
+            return;
+        }
+    }
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &cache_key);
+}
+
+static void load_dump(reader *r, size_t size) {
+    /* The text names no file: a dump carries its own source name. */
+    if (luaL_loadbufferx(r->L, (const char *)r->at, size, "=task", "b") != LUA_OK) {
+        lua_error(r->L);
+    }
+}
+
+/* A function whose upvalues are the global table at most is the same whenever it arrives. */
+static void push_cached(reader *r, size_t size) {
+    lua_State *L = r->L;
+    push_cache(L);
+    lua_pushlstring(L, (const char *)r->at, size);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) == LUA_TNIL) {
+        lua_pop(L, 1);
+        load_dump(r, size);
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -5);
+        lua_rawgeti(L, -3, 0);
+        lua_Integer count = lua_tointeger(L, -1);
+        lua_pop(L, 1);
+        lua_pushinteger(L, count + 1);
+        lua_rawseti(L, -4, 0);
+    }
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+}
+
+static void make_objects(reader *r) {
+    lua_State *L = r->L;
+    r->at = r->m->heads.data;
+    for (uint32_t i = 1; i <= r->m->objects; i++) {
+        enum head head = *r->at++;
+        if (head == HEAD_TABLE) {
+            uint32_t list = take_u32(r), rest = take_u32(r);
+            lua_createtable(L, (int)list, (int)rest);
+        } else {
+            r->at++; /* upvalues: for the second pass */
+            size_t size = take_size(r);
+            if (head == HEAD_PURE_FUNCTION) {
+                push_cached(r, size);
+            } else {
+                load_dump(r, size);
+            }
+            r->at += size;
+        }
+        lua_rawseti(L, r->objects, i);
+    }
+}
+
+/* The function on top gets its upvalues: a cell's first function sets it, later ones join it. */
+static void fill_function(reader *r, uint32_t number, int upvalues) {
+    lua_State *L = r->L;
+    int function = lua_gettop(L);
+    for (int i = 1; i <= upvalues; i++) {
+        uint32_t cell = take_u32(r);
+        if (lua_rawgeti(L, r->cells, cell) == LUA_TNIL) {
+            lua_pushinteger(L, (lua_Integer)number * 256 + i);
+            lua_rawseti(L, r->cells, cell);
+            push_value(r);
+            lua_setupvalue(L, function, i);
+        } else {
+            lua_Integer owner = lua_tointeger(L, -1);
+            lua_rawgeti(L, r->objects, owner / 256);
+            lua_upvaluejoin(L, function, i, -1, (int)(owner % 256));
+        }
+        lua_settop(L, function);
+    }
+}
+
+static void fill_table(reader *r, uint32_t list, uint32_t rest) {
+    lua_State *L = r->L;
+    int table = lua_gettop(L);
+    for (uint32_t i = 1; i <= list; i++) {
+        push_value(r);
+        lua_rawseti(L, table, i);
+    }
+    for (uint32_t i = 0; i < rest; i++) {
+        push_value(r);
+        push_value(r);
+        lua_rawset(L, table);
+    }
+}
+
+static void fill_objects(reader *r) {
+    reader heads = {.at = r->m->heads.data};
+    for (uint32_t i = 1; i <= r->m->objects; i++) {
+        enum head head = *heads.at++;
+        lua_rawgeti(r->L, r->objects, i);
+        if (head == HEAD_TABLE) {
+            uint32_t list = take_u32(&heads), rest = take_u32(&heads);
+            fill_table(r, list, rest);
+        } else {
+            int upvalues = *heads.at++;
+            heads.at += take_size(&heads);
+            fill_function(r, i, upvalues);
+        }
+        lua_pop(r->L, 1);
+    }
+}
+
+int lcns_unpack(lua_State *L, lcns_message *message, int leases, const lcns_part *part) {
+    if (message->roots > INT32_MAX / 2) {
+        luaL_error(L, "too many values in one message");
+    }
+    luaL_checkstack(L, (int)message->roots + 24, "cns.tasks");
+    reader r = {.L = L, .m = message, .leases = leases, .part = part};
+    if (message->objects == 0 && message->handle_count == 0) { /* plain values */
+        r.at = message->body.data;
+        for (uint32_t i = 0; i < message->roots; i++) {
+            push_value(&r);
+        }
+        return (int)message->roots;
+    }
+    lua_createtable(L, message->objects < INT32_MAX ? (int)message->objects : 0, 0);
+    r.objects = lua_gettop(L);
+    lua_newtable(L);
+    r.cells = r.objects + 1;
+    make_objects(&r);
+    r.at = message->body.data;
+    for (uint32_t i = 0; i < message->roots; i++) {
+        push_value(&r);
+    }
+    fill_objects(&r);
+    lua_remove(L, r.cells);
+    lua_remove(L, r.objects);
+    return (int)message->roots;
+}
