@@ -114,7 +114,5 @@ void cns_blake2b_lane_with(cns_blake2b_compress_fn compress, const cns_blake2b_j
 /* The first chaining value of BLAKE3: fractional parts of square roots of primes, as in SHA-256. */
 extern const uint32_t cns_blake3_iv[8];
 extern const uint64_t cns_blake2b_iv[8];
-/* Which message word each G of a round takes. */
-extern const uint8_t cns_blake2b_schedule[12][16];
 
 #endif
