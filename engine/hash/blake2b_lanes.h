@@ -8,48 +8,35 @@
  */
 #define VEC WIDE(vec)
 
-/* Four mixes side by side, step by step across them: columns for turn 0, diagonals for turn 1. */
-CNS_INLINE void WIDE(blake2b_half_round)(VEC v[16], const VEC m[16], const uint8_t *s, int turn) {
-    VEC *a = v;
-    for (int k = 0; k < 4; k++) {
-        a[k] = WIDE(add)(WIDE(add)(a[k], m[s[2 * k]]), v[4 + ((k + turn) & 3)]);
-    }
-    for (int k = 0; k < 4; k++) {
-        VEC *d = &v[12 + ((k + 3 * turn) & 3)];
-        *d = WIDE(ror32)(WIDE(xor)(*d, a[k]));
-    }
-    for (int k = 0; k < 4; k++) {
-        VEC *c = &v[8 + ((k + 2 * turn) & 3)];
-        *c = WIDE(add)(*c, v[12 + ((k + 3 * turn) & 3)]);
-    }
-    for (int k = 0; k < 4; k++) {
-        VEC *b = &v[4 + ((k + turn) & 3)];
-        *b = WIDE(ror24)(WIDE(xor)(*b, v[8 + ((k + 2 * turn) & 3)]));
-    }
-    for (int k = 0; k < 4; k++) {
-        a[k] = WIDE(add)(WIDE(add)(a[k], m[s[2 * k + 1]]), v[4 + ((k + turn) & 3)]);
-    }
-    for (int k = 0; k < 4; k++) {
-        VEC *d = &v[12 + ((k + 3 * turn) & 3)];
-        *d = WIDE(ror16)(WIDE(xor)(*d, a[k]));
-    }
-    for (int k = 0; k < 4; k++) {
-        VEC *c = &v[8 + ((k + 2 * turn) & 3)];
-        *c = WIDE(add)(*c, v[12 + ((k + 3 * turn) & 3)]);
-    }
-    for (int k = 0; k < 4; k++) {
-        VEC *b = &v[4 + ((k + turn) & 3)];
-        *b = WIDE(ror63)(WIDE(xor)(*b, v[8 + ((k + 2 * turn) & 3)]));
-    }
+/* The sum with a message word comes first: the other operand is the one that is waited for. */
+CNS_INLINE void WIDE(blake2b_mix)(VEC v[16], int a, int b, int c, int d, VEC x, VEC y) {
+    v[a] = WIDE(add)(v[a], x);
+    CNS_PIN(v[a]);
+    v[a] = WIDE(add)(v[a], v[b]);
+    v[d] = WIDE(ror32)(WIDE(xor)(v[d], v[a]));
+    v[c] = WIDE(add)(v[c], v[d]);
+    v[b] = WIDE(ror24)(WIDE(xor)(v[b], v[c]));
+    v[a] = WIDE(add)(v[a], y);
+    CNS_PIN(v[a]);
+    v[a] = WIDE(add)(v[a], v[b]);
+    v[d] = WIDE(ror16)(WIDE(xor)(v[d], v[a]));
+    v[c] = WIDE(add)(v[c], v[d]);
+    v[b] = WIDE(ror63)(WIDE(xor)(v[b], v[c]));
 }
 
 CNS_INLINE void WIDE(blake2b_round)(VEC v[16], const VEC m[16], const uint8_t *s) {
-    WIDE(blake2b_half_round)(v, m, s, 0);
-    WIDE(blake2b_half_round)(v, m, s + 8, 1);
+    WIDE(blake2b_mix)(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
+    WIDE(blake2b_mix)(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
+    WIDE(blake2b_mix)(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
+    WIDE(blake2b_mix)(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
+    WIDE(blake2b_mix)(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
+    WIDE(blake2b_mix)(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
+    WIDE(blake2b_mix)(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
+    WIDE(blake2b_mix)(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
 }
 
-CNS_INLINE void WIDE(blake2b_compress)(VEC h[8], const uint8_t *const *block, VEC total,
-                                       VEC final) {
+CNS_INLINE void WIDE(blake2b_compress)(VEC h[8], const uint8_t *const *block, size_t offset,
+                                       VEC total, VEC final) {
     VEC m[16], v[16];
     for (int i = 0; i < 8; i++) {
         v[i] = h[i];
@@ -57,7 +44,7 @@ CNS_INLINE void WIDE(blake2b_compress)(VEC h[8], const uint8_t *const *block, VE
     }
     v[12] = WIDE(xor)(v[12], total);
     v[14] = WIDE(xor)(v[14], final);
-    WIDE(load_message)(m, block);
+    WIDE(load_message)(m, block, offset);
     WIDE(blake2b_round)(v, m, cns_blake2b_schedule[0]);
     WIDE(blake2b_round)(v, m, cns_blake2b_schedule[1]);
     WIDE(blake2b_round)(v, m, cns_blake2b_schedule[2]);
@@ -75,53 +62,59 @@ CNS_INLINE void WIDE(blake2b_compress)(VEC h[8], const uint8_t *const *block, VE
     }
 }
 
+/* The blocks from `done` on, of lanes that end at different ones. */
+CNS_INLINE void WIDE(blake2b_ends)(const cns_blake2b_job *job, uint32_t first, uint32_t used,
+                                   VEC h[8], uint64_t done, uint64_t most) {
+    const uint8_t *block[LANES];
+    uint64_t total[LANES], final[LANES], active[LANES];
+    for (; done < most; done++) {
+        uint64_t length = job->before + (done + 1) * CNS_BLAKE2B_BLOCK;
+        VEC after[8];
+        for (uint32_t i = 0; i < LANES; i++) {
+            uint32_t lane = first + (i < used ? i : 0); /* spare lanes repeat the first */
+            bool whole = done + 1 < job->blocks[lane];
+            const uint8_t *last = job->last[lane];
+            block[i] = whole ? job->input[lane] + (size_t)done * CNS_BLAKE2B_BLOCK : last;
+            total[i] = whole ? length : job->total[lane];
+            final[i] = whole ? 0 : UINT64_MAX;
+            active[i] = done < job->blocks[lane] ? UINT64_MAX : 0;
+        }
+        for (int i = 0; i < 8; i++) {
+            after[i] = h[i];
+        }
+        WIDE(blake2b_compress)(after, block, 0, WIDE(load)(total), WIDE(load)(final));
+        VEC mask = WIDE(load)(active);
+        for (int i = 0; i < 8; i++) {
+            h[i] = WIDE(xor)(h[i], WIDE(and)(WIDE(xor)(h[i], after[i]), mask));
+        }
+    }
+}
+
 /* Lanes `first` and up of the job, at most LANES of them. */
 static void WIDE(blake2b_run)(const cns_blake2b_job *job, uint32_t first) {
     uint32_t used = job->lanes - first < LANES ? job->lanes - first : LANES;
-    const uint8_t *block[LANES];
-    uint32_t from[LANES];
-    uint64_t total[LANES], final[LANES], active[LANES];
+    const uint8_t *input[LANES];
     uint64_t least = UINT64_MAX, most = 0;
-    for (uint32_t i = 0; i < LANES; i++) {
-        uint32_t lane = first + (i < used ? i : 0); /* spare lanes repeat the first */
-        from[i] = lane;
-        block[i] = job->input[lane];
-        least = job->blocks[lane] < least ? job->blocks[lane] : least;
-        most = job->blocks[lane] > most ? job->blocks[lane] : most;
+    for (uint32_t i = 0; i < used; i++) {
+        uint64_t blocks = job->blocks[first + i];
+        input[i] = job->input[first + i];
+        least = blocks < least ? blocks : least;
+        most = blocks > most ? blocks : most;
+    }
+    for (uint32_t i = used; i < LANES; i++) {
+        input[i] = job->input[first]; /* spare lanes repeat the first */
     }
     VEC h[8];
     for (int i = 0; i < 8; i++) {
         h[i] = WIDE(set1)(job->start[i]);
     }
-    uint64_t length = job->before;
     uint64_t done = 0;
     for (; done + 1 < least; done++) {
-        length += CNS_BLAKE2B_BLOCK;
-        WIDE(blake2b_compress)(h, block, WIDE(set1)(length), WIDE(set1)(0));
-        for (uint32_t i = 0; i < LANES; i++) {
-            block[i] += CNS_BLAKE2B_BLOCK;
-        }
+        uint64_t length = job->before + (done + 1) * CNS_BLAKE2B_BLOCK;
+        WIDE(blake2b_compress)
+        (h, input, (size_t)done * CNS_BLAKE2B_BLOCK, WIDE(set1)(length), WIDE(set1)(0));
     }
-    for (; done < most; done++) {
-        VEC before[8];
-        for (int i = 0; i < 8; i++) {
-            before[i] = h[i];
-        }
-        length += CNS_BLAKE2B_BLOCK;
-        for (uint32_t i = 0; i < LANES; i++) {
-            bool whole = done + 1 < job->blocks[from[i]];
-            const uint8_t *last = job->last[from[i]];
-            block[i] = whole ? job->input[from[i]] + (size_t)done * CNS_BLAKE2B_BLOCK : last;
-            total[i] = whole ? length : job->total[from[i]];
-            final[i] = whole ? 0 : UINT64_MAX;
-            active[i] = done < job->blocks[from[i]] ? UINT64_MAX : 0;
-        }
-        WIDE(blake2b_compress)(h, block, WIDE(load)(total), WIDE(load)(final));
-        VEC mask = WIDE(load)(active);
-        for (int i = 0; i < 8; i++) {
-            h[i] = WIDE(xor)(before[i], WIDE(and)(WIDE(xor)(before[i], h[i]), mask));
-        }
-    }
+    WIDE(blake2b_ends)(job, first, used, h, done, most);
     WIDE(store_values)(h, job->out + first, used);
 }
 

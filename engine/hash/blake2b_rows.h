@@ -8,11 +8,15 @@
  * diagonals (even, odd): entries 0 2 4 6, 1 3 5 7, 14 8 10 12, 15 9 11 13 of the schedule.
  */
 CNS_INLINE void blake2b_mix_rows(__m256i r[4], __m256i x, __m256i y) {
-    r[0] = add_q4(add_q4(r[0], x), r[1]);
+    r[0] = add_q4(r[0], x);
+    CNS_PIN(r[0]);
+    r[0] = add_q4(r[0], r[1]);
     r[3] = ror32_q4(xor_q4(r[3], r[0]));
     r[2] = add_q4(r[2], r[3]);
     r[1] = ror24_q4(xor_q4(r[1], r[2]));
-    r[0] = add_q4(add_q4(r[0], y), r[1]);
+    r[0] = add_q4(r[0], y);
+    CNS_PIN(r[0]);
+    r[0] = add_q4(r[0], r[1]);
     r[3] = ror16_q4(xor_q4(r[3], r[0]));
     r[2] = add_q4(r[2], r[3]);
     r[1] = ror63_q4(xor_q4(r[1], r[2]));

@@ -68,7 +68,7 @@ static void node_value(const cns_blake3_node *node, const cns_hash_kernels *kern
                        uint8_t out[CNS_BLAKE3_VALUE]) {
     uint32_t value[8];
     memcpy(value, node->value, sizeof value);
-    kernels->blake3_compress(value, node->block, node->length, node->counter, node->flags);
+    kernels->blake3_compress(value, node->block, 1, node->length, node->counter, node->flags);
     store_value(out, value);
 }
 
@@ -78,7 +78,7 @@ static void node_output(const cns_blake3_node *node, const cns_hash_kernels *ker
     if (offset == 0 && size == CNS_BLAKE3_VALUE) {
         uint32_t value[8];
         memcpy(value, node->value, sizeof value);
-        kernels->blake3_compress(value, node->block, node->length, 0, flags);
+        kernels->blake3_compress(value, node->block, 1, node->length, 0, flags);
         store_value(out, value);
         return;
     }
@@ -118,7 +118,8 @@ static size_t hash_chunks(const cns_hash_kernels *kernels, const cns_blake3_key 
         job.last[lane] = data + whole;
         job.blocks[lane] = blocks;
         job.last_length[lane] = (uint32_t)length - whole;
-        job.counter[lane] = counter + count;
+        job.counter_low[lane] = (uint32_t)(counter + count);
+        job.counter_high[lane] = (uint32_t)((counter + count) >> 32);
         job.out[lane] = values[count++];
         if (job.last_length[lane] < CNS_BLAKE3_BLOCK) {
             memset(tail, 0, sizeof tail);
@@ -229,10 +230,18 @@ static void close_chunk(cns_blake3 *state) {
     memcpy(state->value, state->key.words, sizeof state->value);
 }
 
-static void compress_open(cns_blake3 *state, const uint8_t *block) {
-    uint32_t flags = state->key.flags | (state->blocks == 0 ? CNS_BLAKE3_CHUNK_START : 0);
-    state->kernels->blake3_compress(state->value, block, CNS_BLAKE3_BLOCK, state->chunks, flags);
-    state->blocks++;
+static void compress_open(cns_blake3 *state, const uint8_t *blocks, size_t count) {
+    uint32_t flags = state->key.flags;
+    if (state->blocks == 0 && count > 0) {
+        state->kernels->blake3_compress(state->value, blocks, 1, CNS_BLAKE3_BLOCK, state->chunks,
+                                        flags | CNS_BLAKE3_CHUNK_START);
+        state->blocks++;
+        blocks += CNS_BLAKE3_BLOCK;
+        count--;
+    }
+    state->kernels->blake3_compress(state->value, blocks, count, CNS_BLAKE3_BLOCK, state->chunks,
+                                    flags);
+    state->blocks += (uint32_t)count;
 }
 
 /* requires: open_size + size <= a chunk. */
@@ -241,14 +250,15 @@ static void fill_chunk(cns_blake3 *state, const uint8_t *data, size_t size) {
     if (size > room) {
         if (state->filled > 0) {
             memcpy(state->buffer + state->filled, data, room);
-            compress_open(state, state->buffer);
+            compress_open(state, state->buffer, 1);
             state->filled = 0;
             data += room;
             size -= room;
         }
-        for (; size > CNS_BLAKE3_BLOCK; size -= CNS_BLAKE3_BLOCK, data += CNS_BLAKE3_BLOCK) {
-            compress_open(state, data);
-        }
+        size_t whole = (size - 1) / CNS_BLAKE3_BLOCK; /* the last one, full or not, waits */
+        compress_open(state, data, whole);
+        data += whole * CNS_BLAKE3_BLOCK;
+        size -= whole * CNS_BLAKE3_BLOCK;
     }
     memcpy(state->buffer + state->filled, data, size);
     state->filled += (uint32_t)size;
@@ -337,9 +347,14 @@ static void digest_chunk(const cns_hash_kernels *kernels, const cns_blake3_key *
                          const uint8_t *data, size_t size, uint8_t *out, size_t out_size) {
     cns_blake3_node node = {.flags = key->flags | CNS_BLAKE3_CHUNK_START};
     memcpy(node.value, key->words, sizeof node.value);
-    for (; size > CNS_BLAKE3_BLOCK; size -= CNS_BLAKE3_BLOCK, data += CNS_BLAKE3_BLOCK) {
-        kernels->blake3_compress(node.value, data, CNS_BLAKE3_BLOCK, 0, node.flags);
+    if (size > CNS_BLAKE3_BLOCK) {
+        size_t more = (size - 1) / CNS_BLAKE3_BLOCK - 1;
+        kernels->blake3_compress(node.value, data, 1, CNS_BLAKE3_BLOCK, 0, node.flags);
         node.flags = key->flags;
+        kernels->blake3_compress(node.value, data + CNS_BLAKE3_BLOCK, more, CNS_BLAKE3_BLOCK, 0,
+                                 node.flags);
+        data += (more + 1) * CNS_BLAKE3_BLOCK;
+        size -= (more + 1) * CNS_BLAKE3_BLOCK;
     }
     if (size > 0) {
         memcpy(node.block, data, size);

@@ -52,12 +52,14 @@ static void permute(uint32_t v[16], const uint32_t value[8], const uint8_t block
     }
 }
 
-void cns_blake3_compress_portable(uint32_t value[8], const uint8_t block[64], uint32_t length,
-                                  uint64_t counter, uint32_t flags) {
-    uint32_t v[16];
-    permute(v, value, block, length, counter, flags);
-    for (int i = 0; i < 8; i++) {
-        value[i] = v[i] ^ v[i + 8];
+void cns_blake3_compress_portable(uint32_t value[8], const uint8_t *blocks, size_t count,
+                                  uint32_t length, uint64_t counter, uint32_t flags) {
+    for (; count > 0; count--, blocks += CNS_BLAKE3_BLOCK) {
+        uint32_t v[16];
+        permute(v, value, blocks, length, counter, flags);
+        for (int i = 0; i < 8; i++) {
+            value[i] = v[i] ^ v[i + 8];
+        }
     }
 }
 
@@ -77,15 +79,16 @@ void cns_blake3_lane_with(cns_blake3_compress_fn compress, const cns_blake3_job 
     for (int i = 0; i < 8; i++) {
         value[i] = job->key[i];
     }
+    uint64_t counter = job->counter_low[lane] | (uint64_t)job->counter_high[lane] << 32;
     uint32_t flags = job->flags | job->flags_start;
-    const uint8_t *input = job->input[lane];
-    for (uint32_t left = job->blocks[lane]; left > 1; left--) {
-        compress(value, input, CNS_BLAKE3_BLOCK, job->counter[lane], flags);
-        input += CNS_BLAKE3_BLOCK;
+    size_t whole = job->blocks[lane] - 1;
+    if (whole > 0) {
+        const uint8_t *input = job->input[lane];
+        compress(value, input, 1, CNS_BLAKE3_BLOCK, counter, flags);
         flags = job->flags;
+        compress(value, input + CNS_BLAKE3_BLOCK, whole - 1, CNS_BLAKE3_BLOCK, counter, flags);
     }
-    compress(value, job->last[lane], job->last_length[lane], job->counter[lane],
-             flags | job->flags_end);
+    compress(value, job->last[lane], 1, job->last_length[lane], counter, flags | job->flags_end);
     for (int i = 0; i < 8; i++) {
         cns_store32_le(job->out[lane] + 4 * i, value[i]);
     }

@@ -32,7 +32,8 @@ enum {
 
 /* Up to 16 chains of blocks. Lane i compresses blocks[i] - 1 whole blocks at input[i], then the
  * block at last[i] (64 readable bytes, of which last_length[i] count), and writes its 32-byte
- * chaining value to out[i]. An out may overlap inputs of its own or of lower lanes only. */
+ * chaining value to out[i]. An out may overlap inputs of its own or of lower lanes only. The
+ * numbers of lanes not in use must be initialised (any value), since they are loaded too. */
 typedef struct cns_blake3_job {
     const uint32_t *key;  /* 8 words: the chaining value that every lane starts from */
     uint32_t lanes;       /* 1 to CNS_HASH_LANES */
@@ -42,14 +43,15 @@ typedef struct cns_blake3_job {
     const uint8_t *input[CNS_HASH_LANES];
     const uint8_t *last[CNS_HASH_LANES];
     uint8_t *out[CNS_HASH_LANES];
-    uint64_t counter[CNS_HASH_LANES];
+    uint32_t counter_low[CNS_HASH_LANES];
+    uint32_t counter_high[CNS_HASH_LANES];
     uint32_t blocks[CNS_HASH_LANES]; /* at least 1 */
     uint32_t last_length[CNS_HASH_LANES];
 } cns_blake3_job;
 
-/* One compression: `value` becomes the next chaining value. */
-typedef void (*cns_blake3_compress_fn)(uint32_t value[8], const uint8_t block[64], uint32_t length,
-                                       uint64_t counter, uint32_t flags);
+/* Compresses `count` blocks, each with `length` bytes that count, into the chaining value. */
+typedef void (*cns_blake3_compress_fn)(uint32_t value[8], const uint8_t *blocks, size_t count,
+                                       uint32_t length, uint64_t counter, uint32_t flags);
 /* One compression with all 64 bytes of output: a block of the extendable output. */
 typedef void (*cns_blake3_expand_fn)(const uint32_t value[8], const uint8_t block[64],
                                      uint32_t length, uint64_t counter, uint32_t flags,
@@ -95,8 +97,8 @@ typedef struct cns_hash_kernels {
 /* The table for the context's level; for NULL, the best that this machine has. Never NULL. */
 const cns_hash_kernels *cns_hash_kernels_for(const cns_context *context);
 
-void cns_blake3_compress_portable(uint32_t value[8], const uint8_t block[64], uint32_t length,
-                                  uint64_t counter, uint32_t flags);
+void cns_blake3_compress_portable(uint32_t value[8], const uint8_t *blocks, size_t count,
+                                  uint32_t length, uint64_t counter, uint32_t flags);
 void cns_blake3_expand_portable(const uint32_t value[8], const uint8_t block[64], uint32_t length,
                                 uint64_t counter, uint32_t flags, uint8_t out[64]);
 void cns_blake3_lanes_portable(const cns_blake3_job *job);

@@ -9,8 +9,8 @@
 #include "hash/kernels.h"
 
 #define CNS_BLAKE3_KERNELS(level)                                                                  \
-    void cns_blake3_compress_##level(uint32_t value[8], const uint8_t block[64], uint32_t length,  \
-                                     uint64_t counter, uint32_t flags);                            \
+    void cns_blake3_compress_##level(uint32_t value[8], const uint8_t *blocks, size_t count,       \
+                                     uint32_t length, uint64_t counter, uint32_t flags);           \
     void cns_blake3_expand_##level(const uint32_t value[8], const uint8_t block[64],               \
                                    uint32_t length, uint64_t counter, uint32_t flags,              \
                                    uint8_t out[64]);                                               \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * hash/simd_x86.h - vectors of 4, 8, 16 words of 32 bits (d4, d8, d16) and of 4, 8 words of 64
- * bits (q4, q8), by one set of names, so that a lane kernel is written once for all widths.
+ * bits (q4, q8), by one set of names, so that a lane kernel is written once for all widths; and
+ * registers of 1, 2, 4 slices of 128 bits (r1, r2, r4) for kernels that work on rows.
  *
  * load_message gives vector k the k-th word of each lane's block; store_values is its inverse for
  * a hash state. What is visible depends on the flags of the including file.
@@ -10,9 +11,18 @@
 #define CNS_HASH_SIMD_X86_H
 
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CNS_INLINE static inline __attribute__((always_inline))
+
+/* Hides a sum from the compiler, which would otherwise add the operand that comes last of all
+ * first, and so lengthen every mix by an addition. */
+#if defined(__AVX512VL__)
+#define CNS_PIN(x) __asm__("" : "+v"(x))
+#else
+#define CNS_PIN(x) __asm__("" : "+x"(x))
+#endif
 
 /* ---- d4: SSE4.1 ----------------------------------------------------------------------------- */
 
@@ -72,10 +82,11 @@ CNS_INLINE void transpose_d4(vec_d4 r[4]) {
     r[3] = _mm_unpackhi_epi64(b, d);
 }
 
-CNS_INLINE void load_message_d4(vec_d4 m[16], const uint8_t *const *block) {
+CNS_INLINE void load_message_d4(vec_d4 m[16], const uint8_t *const *block, size_t offset) {
     for (int part = 0; part < 4; part++) {
         for (int lane = 0; lane < 4; lane++) {
-            m[4 * part + lane] = _mm_loadu_si128((const __m128i *)(block[lane] + 16 * part));
+            m[4 * part + lane] =
+                _mm_loadu_si128((const __m128i *)(block[lane] + offset + 16 * part));
         }
         transpose_d4(m + 4 * part);
     }
@@ -159,10 +170,11 @@ CNS_INLINE void transpose_d8(vec_d8 r[8]) {
     }
 }
 
-CNS_INLINE void load_message_d8(vec_d8 m[16], const uint8_t *const *block) {
+CNS_INLINE void load_message_d8(vec_d8 m[16], const uint8_t *const *block, size_t offset) {
     for (int part = 0; part < 2; part++) {
         for (int lane = 0; lane < 8; lane++) {
-            m[8 * part + lane] = _mm256_loadu_si256((const __m256i *)(block[lane] + 32 * part));
+            m[8 * part + lane] =
+                _mm256_loadu_si256((const __m256i *)(block[lane] + offset + 32 * part));
         }
         transpose_d8(m + 8 * part);
     }
@@ -232,10 +244,11 @@ CNS_INLINE void transpose_q4(vec_q4 r[4]) {
     r[3] = _mm256_permute2x128_si256(b, d, 0x31);
 }
 
-CNS_INLINE void load_message_q4(vec_q4 m[16], const uint8_t *const *block) {
+CNS_INLINE void load_message_q4(vec_q4 m[16], const uint8_t *const *block, size_t offset) {
     for (int part = 0; part < 4; part++) {
         for (int lane = 0; lane < 4; lane++) {
-            m[4 * part + lane] = _mm256_loadu_si256((const __m256i *)(block[lane] + 32 * part));
+            m[4 * part + lane] =
+                _mm256_loadu_si256((const __m256i *)(block[lane] + offset + 32 * part));
         }
         transpose_q4(m + 4 * part);
     }
@@ -342,9 +355,9 @@ CNS_INLINE void transpose_d16(vec_d16 r[16]) {
     }
 }
 
-CNS_INLINE void load_message_d16(vec_d16 m[16], const uint8_t *const *block) {
+CNS_INLINE void load_message_d16(vec_d16 m[16], const uint8_t *const *block, size_t offset) {
     for (int lane = 0; lane < 16; lane++) {
-        m[lane] = _mm512_loadu_si512(block[lane]);
+        m[lane] = _mm512_loadu_si512(block[lane] + offset);
     }
     transpose_d16(m);
 }
@@ -375,10 +388,10 @@ CNS_INLINE void transpose_q8(vec_q8 r[8]) {
     }
 }
 
-CNS_INLINE void load_message_q8(vec_q8 m[16], const uint8_t *const *block) {
+CNS_INLINE void load_message_q8(vec_q8 m[16], const uint8_t *const *block, size_t offset) {
     for (int part = 0; part < 2; part++) {
         for (int lane = 0; lane < 8; lane++) {
-            m[8 * part + lane] = _mm512_loadu_si512(block[lane] + 64 * part);
+            m[8 * part + lane] = _mm512_loadu_si512(block[lane] + offset + 64 * part);
         }
         transpose_q8(m + 8 * part);
     }
@@ -392,4 +405,134 @@ CNS_INLINE void store_values_q8(vec_q8 h[8], uint8_t *const *out, uint32_t lanes
 }
 
 #endif
+/* ---- r1, r2, r4: slices of 128 bits, one message each (blake3_rows.h) ----------------------- */
+
+/* order: words of each slice rearranged; two_two: two words of a, two of b; last_of: a with b's
+ * last word; repeat: the same four words in every slice; load16: 16 bytes of each message. */
+#define TURN_LEFT _MM_SHUFFLE(2, 1, 0, 3)
+#define TURN_HALF _MM_SHUFFLE(1, 0, 3, 2)
+#define TURN_RIGHT _MM_SHUFFLE(0, 3, 2, 1)
+
+typedef __m128i vec_r1;
+#define add_r1 add_d4
+#define xor_r1 xor_d4
+#define and_r1 and_d4
+#define load_r1 load_d4
+#define ror16_r1 ror16_d4
+#define ror12_r1 ror12_d4
+#define ror8_r1 ror8_d4
+#define ror7_r1 ror7_d4
+#define order_r1(x, lanes) _mm_shuffle_epi32(x, lanes)
+#define two_two_r1(a, b, lanes)                                                                    \
+    _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), lanes))
+
+CNS_INLINE vec_r1 or_r1(vec_r1 a, vec_r1 b) {
+    return _mm_or_si128(a, b);
+}
+CNS_INLINE vec_r1 last_of_r1(vec_r1 a, vec_r1 b) {
+    return _mm_blend_epi16(a, b, 0xc0);
+}
+CNS_INLINE vec_r1 unpack_low_r1(vec_r1 a, vec_r1 b) {
+    return _mm_unpacklo_epi32(a, b);
+}
+CNS_INLINE vec_r1 unpack_high_r1(vec_r1 a, vec_r1 b) {
+    return _mm_unpackhi_epi32(a, b);
+}
+CNS_INLINE vec_r1 repeat_r1(const uint32_t words[4]) {
+    return load_d4(words);
+}
+CNS_INLINE vec_r1 load16_r1(const uint8_t *const *block, size_t offset) {
+    return _mm_loadu_si128((const __m128i *)(block[0] + offset));
+}
+
+#if defined(__AVX2__)
+
+typedef __m256i vec_r2;
+#define add_r2 add_d8
+#define xor_r2 xor_d8
+#define and_r2 and_d8
+#define load_r2 load_d8
+#define ror16_r2 ror16_d8
+#define ror12_r2 ror12_d8
+#define ror8_r2 ror8_d8
+#define ror7_r2 ror7_d8
+#define order_r2(x, lanes) _mm256_shuffle_epi32(x, lanes)
+#define two_two_r2(a, b, lanes)                                                                    \
+    _mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), lanes))
+
+CNS_INLINE vec_r2 or_r2(vec_r2 a, vec_r2 b) {
+    return _mm256_or_si256(a, b);
+}
+CNS_INLINE vec_r2 last_of_r2(vec_r2 a, vec_r2 b) {
+    return _mm256_blend_epi32(a, b, 0x88);
+}
+CNS_INLINE vec_r2 unpack_low_r2(vec_r2 a, vec_r2 b) {
+    return _mm256_unpacklo_epi32(a, b);
+}
+CNS_INLINE vec_r2 unpack_high_r2(vec_r2 a, vec_r2 b) {
+    return _mm256_unpackhi_epi32(a, b);
+}
+CNS_INLINE vec_r2 repeat_r2(const uint32_t words[4]) {
+    return _mm256_broadcastsi128_si256(load_d4(words));
+}
+CNS_INLINE vec_r2 load16_r2(const uint8_t *const *block, size_t offset) {
+    __m128i low = _mm_loadu_si128((const __m128i *)(block[0] + offset));
+    __m128i high = _mm_loadu_si128((const __m128i *)(block[1] + offset));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+CNS_INLINE void store_values_r2(const vec_r2 h[2], uint8_t *const *out, uint32_t used) {
+    __m256i both[2] = {_mm256_permute2x128_si256(h[0], h[1], 0x20),
+                       _mm256_permute2x128_si256(h[0], h[1], 0x31)};
+    for (uint32_t i = 0; i < used; i++) {
+        _mm256_storeu_si256((__m256i *)out[i], both[i]);
+    }
+}
+
+#endif
+
+#if defined(__AVX512VL__)
+
+typedef __m512i vec_r4;
+#define add_r4 add_d16
+#define xor_r4 xor_d16
+#define and_r4 and_d16
+#define load_r4 load_d16
+#define ror16_r4 ror16_d16
+#define ror12_r4 ror12_d16
+#define ror8_r4 ror8_d16
+#define ror7_r4 ror7_d16
+#define order_r4(x, lanes) _mm512_shuffle_epi32(x, (_MM_PERM_ENUM)(lanes))
+#define two_two_r4(a, b, lanes)                                                                    \
+    _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), lanes))
+
+CNS_INLINE vec_r4 or_r4(vec_r4 a, vec_r4 b) {
+    return _mm512_or_si512(a, b);
+}
+CNS_INLINE vec_r4 last_of_r4(vec_r4 a, vec_r4 b) {
+    return _mm512_mask_mov_epi32(a, 0x8888, b);
+}
+CNS_INLINE vec_r4 unpack_low_r4(vec_r4 a, vec_r4 b) {
+    return _mm512_unpacklo_epi32(a, b);
+}
+CNS_INLINE vec_r4 unpack_high_r4(vec_r4 a, vec_r4 b) {
+    return _mm512_unpackhi_epi32(a, b);
+}
+CNS_INLINE vec_r4 repeat_r4(const uint32_t words[4]) {
+    return _mm512_broadcast_i32x4(load_d4(words));
+}
+CNS_INLINE vec_r4 load16_r4(const uint8_t *const *block, size_t offset) {
+    return _mm512_inserti64x4(_mm512_castsi256_si512(load16_r2(block, offset)),
+                              load16_r2(block + 2, offset), 1);
+}
+CNS_INLINE void store_values_r4(const vec_r4 h[2], uint8_t *const *out, uint32_t used) {
+    __m256i low[2] = {_mm512_castsi512_si256(h[0]), _mm512_castsi512_si256(h[1])};
+    __m256i high[2] = {_mm512_extracti64x4_epi64(h[0], 1), _mm512_extracti64x4_epi64(h[1], 1)};
+    store_values_r2(low, out, used < 2 ? used : 2);
+    if (used > 2) {
+        store_values_r2(high, out + 2, used - 2);
+    }
+}
+
+#endif
+
 #endif
