@@ -4,8 +4,7 @@
  *
  * The one delicate race is over the last item: pop lowers `bottom`, then reads `top`; steal reads
  * `top`, then `bottom`. Both pairs are seq_cst, so at least one side sees the other's move, and
- * the compare-and-swap on `top` decides. The weakened forms at DEQUE_MUTATION exist for the model
- * checker alone, which must find them out.
+ * the compare-and-swap on `top` decides.
  */
 #include "tasks/deque.h"
 
@@ -16,10 +15,6 @@ struct cns_ring {
     cns_ring *older;
     CNS_ATOMIC(void *) items[];
 };
-
-#ifndef DEQUE_MUTATION
-#define DEQUE_MUTATION 0
-#endif
 
 static size_t ring_size(int64_t capacity) {
     return sizeof(cns_ring) + (size_t)capacity * sizeof(void *);
@@ -97,11 +92,7 @@ void *cns_deque_pop_owner(cns_deque *deque, int64_t floor) {
         return NULL;
     }
     cns_ring *ring = CNS_LOAD(&deque->ring, relaxed);
-#if DEQUE_MUTATION == 1
-    CNS_STORE(&deque->bottom, bottom, release);
-#else
     CNS_STORE(&deque->bottom, bottom, seq_cst);
-#endif
     int64_t top = CNS_LOAD(&deque->top, seq_cst);
     if (top > bottom) {
         CNS_STORE(&deque->bottom, bottom + 1, relaxed);
@@ -109,13 +100,9 @@ void *cns_deque_pop_owner(cns_deque *deque, int64_t floor) {
     }
     void *item = CNS_LOAD(ring_cell(ring, bottom), relaxed);
     if (top == bottom) {
-#if DEQUE_MUTATION == 2
-        CNS_STORE(&deque->top, top + 1, seq_cst);
-#else
         if (!CNS_CAS(&deque->top, &top, top + 1, seq_cst)) {
             item = NULL;
         }
-#endif
         CNS_STORE(&deque->bottom, bottom + 1, relaxed);
     }
     return item;
@@ -142,14 +129,10 @@ void *cns_deque_steal_thief(cns_deque *deque, int64_t floor, bool *lost) {
     }
     cns_ring *ring = CNS_LOAD(&deque->ring, acquire);
     void *item = CNS_LOAD(ring_cell(ring, top), relaxed);
-#if DEQUE_MUTATION == 3
-    CNS_STORE(&deque->top, top + 1, seq_cst);
-#else
     if (!CNS_CAS(&deque->top, &top, top + 1, seq_cst)) {
         *lost = true;
         return NULL;
     }
-#endif
     return item;
 }
 

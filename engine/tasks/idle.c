@@ -8,11 +8,7 @@
  */
 #include "tasks/idle.h"
 
-#ifndef IDLE_MUTATION
-#define IDLE_MUTATION 0
-#endif
-
-#ifndef CNS_PARKER_MODEL
+#ifndef CNS_MODEL
 bool cns_parker_init(cns_parker *parker) {
     parker->token = false;
     if (cns_mutex_init(&parker->mutex) != 0) {
@@ -125,14 +121,9 @@ bool cns_idle_begin_search(cns_idle *idle) {
 
 void cns_idle_end_search(cns_idle *idle, bool found) {
     uint32_t before = CNS_SUB(&idle->searching, 1, seq_cst);
-#if IDLE_MUTATION == 2
-    (void)found;
-    (void)before;
-#else
     if (found && before == 1) {
         cns_idle_notify(idle, false);
     }
-#endif
 }
 
 void cns_idle_announce(cns_idle *idle, cns_sleeper *sleeper) {
@@ -164,4 +155,54 @@ bool cns_idle_withdraw(cns_idle *idle, cns_sleeper *sleeper) {
         cns_parker_park(&sleeper->parker); /* takes the token that is there already */
     }
     return chosen;
+}
+
+/* ---- a worker's way from one entry to the next ---------------------------------------------- */
+
+/* requires: the client is counted as searching; it is not any more afterwards. */
+static void *search(cns_idle *idle, const cns_idle_client *client) {
+    void *work = NULL;
+    for (uint32_t i = 0; !work && i < client->rounds && !client->closing(client->user); i++) {
+        work = client->find(client->user);
+        if (!work) {
+            cns_os_thread_yield(); /* with more workers than CPUs, others go first */
+        }
+    }
+    cns_idle_end_search(idle, work != NULL);
+    return work;
+}
+
+/* Sleeps until woken; true when it comes back as a searcher. `*work`: found on second thoughts. */
+static bool sleep_once(cns_idle *idle, const cns_idle_client *client, void **work) {
+    cns_idle_announce(idle, client->sleeper);
+    *work = client->find(client->user);
+    if (*work || client->closing(client->user)) {
+        bool searching = cns_idle_withdraw(idle, client->sleeper);
+        if (searching) {
+            cns_idle_end_search(idle, *work != NULL);
+        } else if (*work) {
+            cns_idle_notify(idle, false); /* there may be more where it came from */
+        }
+        return false;
+    }
+    if (client->slept) {
+        client->slept(client->user);
+    }
+    return cns_idle_park(idle, client->sleeper);
+}
+
+void *cns_idle_next(cns_idle *idle, const cns_idle_client *client) {
+    void *work = NULL;
+    bool searching = cns_idle_begin_search(idle);
+    while (!work) {
+        if (searching) {
+            work = search(idle, client);
+            searching = false;
+        } else if (client->closing(client->user)) {
+            return client->find(client->user);
+        } else {
+            searching = sleep_once(idle, client, &work);
+        }
+    }
+    return work;
 }

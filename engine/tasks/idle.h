@@ -63,6 +63,19 @@ void cns_idle_announce(cns_idle *idle, cns_sleeper *sleeper);
 bool cns_idle_park(cns_idle *idle, cns_sleeper *sleeper);
 bool cns_idle_withdraw(cns_idle *idle, cns_sleeper *sleeper);
 
+/* A worker that has run out of work. */
+typedef struct cns_idle_client {
+    cns_sleeper *sleeper;
+    void *(*find)(void *user); /* looks everywhere once */
+    bool (*closing)(void *user);
+    void (*slept)(void *user); /* told of each sleep; may be NULL */
+    void *user;
+    uint32_t rounds; /* looks while searching */
+} cns_idle_client;
+
+/* The next work, after searching and sleeping; NULL when closing and there is none. */
+void *cns_idle_next(cns_idle *idle, const cns_idle_client *client);
+
 static inline void cns_idle_notify(cns_idle *idle, bool worker_only) {
     if (CNS_LOAD(&idle->sleeping, seq_cst) != 0) {
         if (CNS_LOAD(&idle->searching, seq_cst) == 0) {

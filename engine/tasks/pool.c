@@ -201,58 +201,32 @@ cns_future *cns_pool_find(cns_slot *slot, bool external) {
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
-static bool is_closing(cns_tasks *pool) {
-    return CNS_LOAD(&pool->closing, seq_cst) != 0;
+static bool is_closing(void *slot) {
+    return CNS_LOAD(&((cns_slot *)slot)->pool->closing, seq_cst) != 0;
 }
 
-/* requires: the slot is counted as searching; it is not any more afterwards. */
-static cns_future *search(cns_slot *slot) {
-    cns_tasks *pool = slot->pool;
-    cns_future *task = NULL;
-    for (int round = 0; !task && round < SEARCH_ROUNDS && !is_closing(pool); round++) {
-        task = cns_pool_find(slot, true);
-        if (!task) {
-            cns_os_thread_yield(); /* with more workers than CPUs, others go first */
-        }
-    }
-    cns_idle_end_search(&pool->idle, task != NULL);
-    return task;
+static void *find_anything(void *slot) {
+    return cns_pool_find(slot, true);
 }
 
-/* Sleeps until woken; true when it comes back as a searcher. `*task`: found on second thoughts. */
-static bool sleep_once(cns_slot *slot, cns_future **task) {
-    cns_tasks *pool = slot->pool;
-    cns_idle_announce(&pool->idle, &slot->sleeper);
-    *task = cns_pool_find(slot, true);
-    if (*task || is_closing(pool)) {
-        bool searching = cns_idle_withdraw(&pool->idle, &slot->sleeper);
-        if (searching) {
-            cns_idle_end_search(&pool->idle, *task != NULL);
-        } else if (*task) {
-            cns_idle_notify(&pool->idle, false); /* there may be more where it came from */
-        }
-        return false;
-    }
+static void count_sleep(void *raw) {
+    cns_slot *slot = raw;
     CNS_STORE(&slot->sleeps, CNS_LOAD(&slot->sleeps, relaxed) + 1, relaxed);
-    return cns_idle_park(&pool->idle, &slot->sleeper);
 }
 
 /* NULL when the pool closes and nothing is left. */
 static cns_future *next_entry(cns_slot *slot) {
-    cns_tasks *pool = slot->pool;
     cns_future *task = cns_pool_find(slot, true);
-    bool searching = !task && cns_idle_begin_search(&pool->idle);
-    while (!task) {
-        if (searching) {
-            task = search(slot);
-            searching = false;
-        } else if (is_closing(pool)) {
-            return cns_pool_find(slot, true);
-        } else {
-            searching = sleep_once(slot, &task);
-        }
+    if (task) {
+        return task;
     }
-    return task;
+    cns_idle_client client = {.sleeper = &slot->sleeper,
+                              .find = find_anything,
+                              .closing = is_closing,
+                              .slept = count_sleep,
+                              .user = slot,
+                              .rounds = SEARCH_ROUNDS};
+    return cns_idle_next(&slot->pool->idle, &client);
 }
 
 static void worker_main(void *raw) {

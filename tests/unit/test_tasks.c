@@ -437,6 +437,23 @@ static cns_status mark_range(void *user, int64_t begin, int64_t end) {
     return m->fail_at >= begin && m->fail_at < end ? CNS_E_FAILED : CNS_OK;
 }
 
+static int most_seen(const _Atomic uint8_t *seen, int64_t count) {
+    int most = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int times = atomic_load_explicit(&seen[i], memory_order_relaxed);
+        most = times > most ? times : most;
+    }
+    return most;
+}
+
+static int64_t total_seen(const _Atomic uint8_t *seen, int64_t count) {
+    int64_t total = 0;
+    for (int64_t i = 0; i < count; i++) {
+        total += atomic_load_explicit(&seen[i], memory_order_relaxed);
+    }
+    return total;
+}
+
 START_TEST(a_loop_covers_its_range_once) {
     cns_context *context = support_context();
     cns_tasks *pool = make_pool(context, worker_counts[_i]);
@@ -455,9 +472,8 @@ START_TEST(a_loop_covers_its_range_once) {
         options.priority = (cns_priority)(round % 3);
         support_status(context, CNS_OK,
                        cns_tasks_for(pool, &options, m.base, m.base + count, mark_range, &m));
-        for (int64_t i = 0; i < count; i++) {
-            ck_assert_int_eq(atomic_load(&seen[i]), 1);
-        }
+        ck_assert_int_eq(most_seen(seen, count), count ? 1 : 0);
+        ck_assert_int_eq(total_seen(seen, count), count);
     }
     cns_tasks_destroy(pool);
     support_context_destroy(context);
@@ -476,7 +492,7 @@ START_TEST(absurd_ranges_and_grains_end) {
     cns_loop_options options = {.size = sizeof options, .grain = INT64_MAX};
     support_status(context, CNS_OK,
                    cns_tasks_for(pool, &options, INT64_MIN, INT64_MAX, nothing, NULL));
-    options.grain = INT64_C(1) << 40;
+    options.grain = INT64_C(1) << 45;
     support_status(context, CNS_OK,
                    cns_tasks_for(pool, &options, INT64_MIN, INT64_MAX, nothing, NULL));
     support_status(context, CNS_OK, cns_tasks_for(pool, NULL, 5, 5, nothing, pool));
@@ -500,9 +516,8 @@ START_TEST(a_failing_part_stops_the_loop) {
         marks m = {.seen = seen, .fail_at = round * 37};
         cns_loop_options options = {.size = sizeof options, .grain = 10};
         ck_assert_int_eq(cns_tasks_for(pool, &options, 0, COUNT, mark_range, &m), CNS_E_FAILED);
-        for (int64_t i = 0; i < COUNT; i++) {
-            ck_assert_int_le(atomic_load(&seen[i]), 1);
-        }
+        ck_assert_int_eq(most_seen(seen, COUNT), 1);
+        ck_assert_int_gt(total_seen(seen, COUNT), 0);
     }
     cns_tasks_destroy(pool);
     support_context_destroy(context);
