@@ -15,19 +15,6 @@
 #include <string.h>
 #include <ucontext.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define FIBERS 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FIBERS 1
-#endif
-#endif
-#ifdef FIBERS
-void *__tsan_get_current_fiber(void);
-void *__tsan_create_fiber(unsigned flags);
-void __tsan_switch_to_fiber(void *fiber, unsigned flags);
-#endif
-
 enum {
     ARENA_SIZE = 4096,
     STACK_SIZE = 64 << 10,
@@ -47,7 +34,6 @@ typedef enum thread_state { RUNNABLE, NEEDS_ZERO, NEEDS_ONE, FINISHED } thread_s
 
 typedef struct thread {
     ucontext_t context;
-    void *fiber;
     thread_state state;
     volatile uint32_t *needs; /* the lock or token it waits for */
     uint64_t history;         /* a hash of all it has read */
@@ -66,7 +52,6 @@ static struct {
     int last;      /* the thread that made the last step */
     int preempted; /* times a thread that could go on was left */
     ucontext_t scheduler;
-    void *scheduler_fiber;
     _Alignas(64) unsigned char arena[ARENA_SIZE];
     size_t arena_used;
     int choice[DEPTH_MAX], choices[DEPTH_MAX];
@@ -140,9 +125,6 @@ static bool may_flush(const thread *t, int index) {
 /* ---- coroutines ----------------------------------------------------------------------------- */
 
 static void switch_to_scheduler(thread *t) {
-#ifdef FIBERS
-    __tsan_switch_to_fiber(m.scheduler_fiber, 0);
-#endif
     swapcontext(&t->context, &m.scheduler);
 }
 
@@ -302,9 +284,6 @@ static void start_threads(void) {
 static void run_thread(int index) {
     m.current = index;
     m.threads[index].state = RUNNABLE;
-#ifdef FIBERS
-    __tsan_switch_to_fiber(m.threads[index].fiber, 0);
-#endif
     swapcontext(&m.scheduler, &m.threads[index].context);
     m.current = -1;
 }
@@ -449,13 +428,7 @@ model_result model_explore(const model_program *program, model_mutation mutation
     m.visited = calloc((size_t)1 << VISITED_BITS, sizeof *m.visited);
     for (int i = 0; i < MODEL_THREADS_MAX; i++) {
         m.threads[i].stack = malloc(STACK_SIZE);
-#ifdef FIBERS
-        m.threads[i].fiber = __tsan_create_fiber(0);
-#endif
     }
-#ifdef FIBERS
-    m.scheduler_fiber = __tsan_get_current_fiber();
-#endif
     int fixed = 0;
     do {
         execute(fixed);
