@@ -35,11 +35,15 @@ static void option_text(lua_State *L, int arg, const char *key, const void **out
     }
 }
 
+/* Leaves the pool's object on the stack. */
 static void option_tasks(lua_State *L, int arg, request *r) {
     if (lcns_option_push(L, arg, "tasks")) {
-        lcns_option_fail(L, arg, "tasks", "cns.tasks.pool");
+        if (!lcns_test(L, -1, "cns.tasks.pool")) {
+            lcns_option_fail(L, arg, "tasks", "cns.tasks.pool");
+        }
+        cns_tasks_executor(lcns_check_tasks(L, -1), &r->executor);
+        r->parallel = true;
     }
-    r->parallel = false;
 }
 
 /* Reads the options at `arg`; leaves a few values on the stack. */
