@@ -19,7 +19,7 @@ typedef struct request {
     cns_hash_params params;
     size_t size; /* of the digest */
     bool raw;
-    bool parallel;
+    int pool; /* stack index of the option `tasks`, 0 without */
     cns_executor executor;
 } request;
 
@@ -41,9 +41,17 @@ static void option_tasks(lua_State *L, int arg, request *r) {
         if (!lcns_test(L, -1, "cns.tasks.pool")) {
             lcns_option_fail(L, arg, "tasks", "cns.tasks.pool");
         }
-        cns_tasks_executor(lcns_check_tasks(L, -1), &r->executor);
-        r->parallel = true;
+        r->pool = lua_gettop(L);
     }
+}
+
+/* The pool's executor or NULL; last, since a finaliser may close the pool. */
+static const cns_executor *executor_of(lua_State *L, request *r) {
+    if (r->pool == 0) {
+        return NULL;
+    }
+    cns_tasks_executor(lcns_check_tasks(L, r->pool), &r->executor);
+    return &r->executor;
 }
 
 /* Reads the options at `arg`; leaves a few values on the stack. */
@@ -122,12 +130,12 @@ static int digest_of(lua_State *L, cns_hash_algorithm algorithm, int arg) {
     lua_settop(L, arg + 1);
     read_options(L, arg + 1, algorithm, &r);
     uint8_t *out = digest_room(L, r.size, small);
+    const cns_executor *executor = executor_of(L, &r);
     const void *data = lcns_check_data(L, arg, &size);
     cns_context *context = lcns_context(L);
-    lcns_ok(L, r.parallel
-                   ? cns_hash_parallel(context, algorithm, &r.params, data, size, out, r.size,
-                                       &r.executor)
-                   : cns_hash_digest(context, algorithm, &r.params, data, size, out, r.size));
+    lcns_ok(L, executor ? cns_hash_parallel(context, algorithm, &r.params, data, size, out, r.size,
+                                            executor)
+                        : cns_hash_digest(context, algorithm, &r.params, data, size, out, r.size));
     push_digest(L, out, r.size, r.raw);
     return 1;
 }
@@ -169,6 +177,7 @@ static int hash_batch(lua_State *L) {
     read_options(L, 3, algorithm, &r);
     size_t count = lua_rawlen(L, 2);
     batch b = batch_room(L, count, r.size);
+    const cns_executor *executor = executor_of(L, &r);
     cns_context *context = lcns_context(L);
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
@@ -180,7 +189,7 @@ static int hash_batch(lua_State *L) {
         lua_pop(L, 1); /* the list holds it, and no script runs until the digests are made */
     }
     lcns_ok(L, cns_hash_batch(context, algorithm, &r.params, b.messages, b.sizes, count, b.digests,
-                              count * r.size, r.parallel ? &r.executor : NULL));
+                              count * r.size, executor));
     lua_createtable(L, count < INT32_MAX ? (int)count : 0, 0);
     for (size_t i = 0; i < count; i++) {
         push_digest(L, b.digests + i * r.size, r.size, r.raw);
@@ -200,8 +209,8 @@ static int hash_file(lua_State *L) {
     lua_settop(L, 3);
     read_options(L, 3, algorithm, &r);
     uint8_t *out = digest_room(L, r.size, small);
-    lcns_ok(L, cns_hash_file(lcns_context(L), algorithm, &r.params, path, out, r.size,
-                             r.parallel ? &r.executor : NULL));
+    const cns_executor *executor = executor_of(L, &r);
+    lcns_ok(L, cns_hash_file(lcns_context(L), algorithm, &r.params, path, out, r.size, executor));
     push_digest(L, out, r.size, r.raw);
     return 1;
 }
@@ -238,6 +247,7 @@ static int hash_new(lua_State *L) {
     cns_hash_algorithm algorithm = check_algorithm(L, 1);
     lua_settop(L, 2);
     read_options(L, 2, algorithm, &r);
+    luaL_argcheck(L, r.pool == 0, 2, "a hasher takes no option 'tasks'");
     hasher_object *self = lcns_new(L, sizeof *self, NAME);
     self->algorithm = algorithm;
     self->raw = r.raw;
