@@ -211,7 +211,10 @@ void cns_context_set_memory_limit(cns_context *context, uint64_t bytes) {
 cns_status cns_context_memory_status(cns_context *context, size_t size) {
     cns_memory_stats stats;
     cns_context_memory(context, &stats);
-    if (stats.limit && (stats.held > stats.limit || size > stats.limit - stats.held)) {
+    /* Whole pages may have been asked for: they are charged rounded up. */
+    size_t page = cns_os_page_size();
+    size_t charge = size <= SIZE_MAX - page ? cns_align_up(size, page) : size;
+    if (stats.limit && (stats.held > stats.limit || charge > stats.limit - stats.held)) {
         return cns_fail(context, CNS_E_LIMIT,
                         "%zu bytes would pass the memory limit (%llu of %llu bytes are held)", size,
                         (unsigned long long)stats.held, (unsigned long long)stats.limit);
@@ -239,18 +242,25 @@ void *cns_context_calloc(cns_context *context, size_t size) {
     return pointer ? memset(pointer, 0, size) : NULL;
 }
 
+/* A block that grows may have to move, and then both are there for a while: the account holds both.
+ * One that shrinks is charged nothing more, so that a limit never stands in its way. */
 void *cns_context_realloc(cns_context *context, void *pointer, size_t old_size, size_t new_size) {
     if (!pointer) {
         return cns_context_alloc(context, new_size, CNS_ALIGN_DEFAULT);
     }
     old_size = old_size ? old_size : 1;
     new_size = new_size ? new_size : 1;
-    if (new_size > SIZE_MAX / 2 || !account_charge(context, new_size)) {
+    bool grows = new_size > old_size;
+    if (new_size > SIZE_MAX / 2 || (grows && !account_charge(context, new_size))) {
         return NULL;
     }
     void *moved = context->allocator.resize(context->allocator.user, pointer, old_size, new_size,
                                             CNS_ALIGN_DEFAULT);
-    account_credit(context, moved ? old_size : new_size);
+    if (grows) {
+        account_credit(context, moved ? old_size : new_size);
+    } else if (moved) {
+        account_credit(context, old_size - new_size);
+    }
     return moved;
 }
 

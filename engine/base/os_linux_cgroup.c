@@ -36,7 +36,7 @@ typedef void (*line_fn)(void *user, char *line);
 
 /* Calls `fn` with each line, cut to LINE_CAPACITY - 1 bytes. */
 static void each_line(const char *path, line_fn fn, void *user) {
-    cns_os_file file;
+    cns_os_file file = {0};
     if (cns_os_file_open(&file, path) != 0) {
         return;
     }

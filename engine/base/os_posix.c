@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +20,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/random.h>
+#endif
 
 #include "base/bits.h"
 #include "base/check.h"
@@ -62,12 +66,6 @@ void *cns_os_pages_map(size_t size, size_t alignment) {
     return aligned;
 }
 
-void cns_os_pages_unmap(void *pages, size_t size) {
-    int failed = munmap(pages, size);
-    CNS_ASSERT(!failed);
-    (void)failed;
-}
-
 bool cns_os_pages_purge(void *pages, size_t size) {
 #if defined(__linux__)
     return madvise(pages, size, MADV_DONTNEED) == 0;
@@ -75,6 +73,15 @@ bool cns_os_pages_purge(void *pages, size_t size) {
     posix_madvise(pages, size, POSIX_MADV_DONTNEED);
     return false; /* elsewhere the old contents may come back */
 #endif
+}
+
+/* Cutting a hole into a mapping fails where the kernel's limit on mappings is reached: then at
+ * least the memory is given back, if not the addresses. */
+void cns_os_pages_unmap(void *pages, size_t size) {
+    if (munmap(pages, size) != 0) {
+        CNS_ASSERT(errno == ENOMEM);
+        cns_os_pages_purge(pages, size);
+    }
 }
 
 /* ---- threads -------------------------------------------------------------------------------- */
@@ -107,7 +114,8 @@ static void *run_thread(void *raw) {
     return NULL;
 }
 
-/* Signals are for the host's own threads: a new thread inherits an empty hand. */
+/* Signals are for the host's own threads: a new thread has them blocked, on top of what its creator
+ * had blocked. */
 static int create_with_signals_blocked(pthread_t *handle, const pthread_attr_t *attributes,
                                        thread_start *start) {
     sigset_t all, before;
@@ -119,12 +127,21 @@ static int create_with_signals_blocked(pthread_t *handle, const pthread_attr_t *
     sigdelset(&all, SIGILL);
     sigdelset(&all, SIGABRT);
     sigdelset(&all, SIGTRAP);
+    sigdelset(&all, SIGSYS);
     sigdelset(&all, SIGUSR2); /* the script host interrupts Lua on workers with it */
     sigdelset(&all, SIGPROF);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     int error = pthread_create(handle, attributes, run_thread, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
+}
+
+/* Whole pages, and no less than the system needs for a thread at all. */
+static size_t stack_size_for(size_t wanted) {
+    size_t page = cns_os_page_size();
+    size_t least = (size_t)PTHREAD_STACK_MIN;
+    wanted = wanted > least ? wanted : least;
+    return wanted <= SIZE_MAX - page ? cns_align_up(wanted, page) : wanted;
 }
 
 int cns_os_thread_create(cns_os_thread *thread, void (*entry)(void *), void *argument,
@@ -140,8 +157,7 @@ int cns_os_thread_create(cns_os_thread *thread, void (*entry)(void *), void *arg
     int error = pthread_attr_init(&attributes);
     if (error == 0) {
         if (stack_size) {
-            error = pthread_attr_setstacksize(&attributes,
-                                              cns_align_up(stack_size, cns_os_page_size()));
+            error = pthread_attr_setstacksize(&attributes, stack_size_for(stack_size));
         }
         pthread_t handle;
         if (error == 0) {
@@ -179,9 +195,9 @@ void cns_os_thread_yield(void) {
 
 uint32_t cns_os_cpus_affinity(void) {
 #if defined(__linux__)
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        return (uint32_t)CPU_COUNT(&set);
+    cpu_set_t sets[32]; /* 32768 CPUs: a set that is smaller than the kernel's is refused */
+    if (sched_getaffinity(0, sizeof sets, sets) == 0) {
+        return (uint32_t)CPU_COUNT_S(sizeof sets, sets);
     }
 #endif
     long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -291,25 +307,43 @@ void cns_os_sleep(uint64_t nanoseconds) {
 
 /* ---- randomness ----------------------------------------------------------------------------- */
 
-void cns_os_random(void *buffer, size_t size) {
-    int file = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+static size_t random_from_kernel(uint8_t *buffer, size_t size) {
     size_t done = 0;
-    while (file >= 0 && done < size) {
-        ssize_t got = read(file, (uint8_t *)buffer + done, size - done);
-        if (got <= 0) {
-            if (got < 0 && errno == EINTR) {
-                continue;
-            }
+#if defined(__linux__)
+    while (done < size) {
+        ssize_t got = getrandom(buffer + done, size - done, 0);
+        if (got < 0 && errno != EINTR) {
             break;
         }
-        done += (size_t)got;
+        done += got > 0 ? (size_t)got : 0;
     }
-    if (file >= 0) {
-        close(file);
+#else
+    (void)buffer;
+    (void)size;
+#endif
+    return done;
+}
+
+static size_t random_from_file(uint8_t *buffer, size_t size) {
+    size_t done = 0;
+    cns_os_file file = {0};
+    if (size && cns_os_file_open(&file, "/dev/urandom") == 0) {
+        if (cns_os_file_read(&file, buffer, size, &done) != 0) {
+            done = 0;
+        }
+        cns_os_file_close(&file);
     }
+    return done;
+}
+
+/* The system call needs no file descriptor and no /dev; the file is for systems without it. */
+void cns_os_random(void *buffer, size_t size) {
+    uint8_t *bytes = buffer;
+    size_t done = random_from_kernel(bytes, size);
+    done += random_from_file(bytes + done, size - done);
     uint64_t state = cns_os_clock() ^ (uintptr_t)buffer ^ (uint64_t)getpid() << 32;
     for (; done < size; done++) {
-        ((uint8_t *)buffer)[done] = (uint8_t)cns_rng_splitmix(&state);
+        bytes[done] = (uint8_t)cns_rng_splitmix(&state);
     }
 }
 

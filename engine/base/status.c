@@ -30,9 +30,9 @@ static const status_entry status_table[] = {
 static const status_entry unknown_status = {"unknown status", "unknown status"};
 
 static const status_entry *find_status(cns_status status) {
-    int index = -(int)status;
-    int count = (int)(sizeof status_table / sizeof *status_table);
-    return index >= 0 && index < count ? &status_table[index] : &unknown_status;
+    const int count = (int)(sizeof status_table / sizeof *status_table);
+    int value = (int)status; /* any int: a host may pass what it likes */
+    return value <= 0 && value > -count ? &status_table[-value] : &unknown_status;
 }
 
 const char *cns_status_name(cns_status status) {

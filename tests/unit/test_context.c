@@ -2,6 +2,7 @@
  *
  * test_context.c - status codes, context, memory account, CPU levels.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -12,6 +13,9 @@ START_TEST(statuses_have_names) {
     ck_assert_str_eq(cns_status_name(CNS_E_FAILED), "CNS_E_FAILED");
     ck_assert_str_eq(cns_status_name((cns_status)-99), "unknown status");
     ck_assert_str_eq(cns_status_name((cns_status)7), "unknown status");
+    ck_assert_str_eq(cns_status_name((cns_status)INT_MIN), "unknown status");
+    ck_assert_str_eq(cns_status_text((cns_status)INT_MAX), "unknown status");
+    ck_assert_str_eq(cns_status_name((cns_status)-14), "unknown status");
     ck_assert_str_eq(cns_status_text(CNS_E_LIMIT), "limit reached");
     ck_assert_uint_eq(cns_abi_version(), CNS_ABI_VERSION);
     ck_assert_str_eq(cns_version_string(), "0.1.0");
@@ -89,6 +93,32 @@ START_TEST(realloc_keeps_contents_and_account) {
 }
 END_TEST
 
+START_TEST(a_limit_does_not_stop_shrinking) {
+    cns_context_config config = {.size = sizeof config, .memory_limit = 10000};
+    cns_context *context = NULL;
+    ck_assert_int_eq(cns_context_create(&config, &context), CNS_OK);
+    char *block = cns_context_realloc(context, NULL, 0, 9000);
+    ck_assert_ptr_nonnull(block);
+    ck_assert_ptr_null(cns_context_realloc(context, block, 9000, 9001));
+    ck_assert_int_eq(cns_context_memory_status(context, 9001), CNS_E_LIMIT);
+    block = cns_context_realloc(context, block, 9000, 4000);
+    ck_assert_ptr_nonnull(block);
+    block = cns_context_realloc(context, block, 4000, 6000); /* both fit for the while */
+    ck_assert_ptr_nonnull(block);
+    cns_memory_stats stats;
+    cns_context_memory(context, &stats);
+    ck_assert_uint_eq(stats.held, 6000);
+    ck_assert_uint_eq(stats.peak, 10000);
+    /* 4000 bytes would fit, the page that they take does not: the limit it is. */
+    ck_assert_ptr_null(cns_context_map(context, 4000, 0, NULL));
+    ck_assert_int_eq(cns_context_memory_status(context, 4000), CNS_E_LIMIT);
+    block = cns_context_realloc(context, block, 6000, 0);
+    ck_assert_ptr_nonnull(block);
+    cns_context_free(context, block, 0, CNS_ALIGN_DEFAULT);
+    support_context_destroy(context);
+}
+END_TEST
+
 START_TEST(cpu_levels_nest) {
     cns_cpu_level best = cns_cpu_detect();
     ck_assert_int_eq(cns_cpu_supports(best), 1);
@@ -131,6 +161,7 @@ int main(void) {
     tcase_add_test(cases, messages_are_cut_and_terminated);
     tcase_add_test(cases, the_limit_holds);
     tcase_add_test(cases, realloc_keeps_contents_and_account);
+    tcase_add_test(cases, a_limit_does_not_stop_shrinking);
     tcase_add_test(cases, cpu_levels_nest);
     tcase_add_test(cases, failing_allocations_are_reported);
     suite_add_tcase(suite, cases);
