@@ -18,6 +18,7 @@
 typedef struct anchor {
     lcns_shared *shared;
     bool main; /* the state that created `shared`, not one that adopted it */
+    bool closing;
 } anchor;
 
 /* Registry keys: the addresses matter, not the contents. */
@@ -108,9 +109,17 @@ void lcns_adopt(lua_State *L, lcns_shared *shared) {
     a->shared = shared;
 }
 
+void lcns_close_state(lua_State *L) {
+    anchor *a = find_anchor(L);
+    if (a) {
+        a->closing = true;
+    }
+    lua_close(L);
+}
+
 lcns_shared *lcns_shared_of(lua_State *L) {
     anchor *a = find_anchor(L);
-    if (!a || !a->shared) {
+    if (!a || !a->shared || a->closing) {
         luaL_error(L, "the module 'cns' is not open in this state");
         return NULL;
     }

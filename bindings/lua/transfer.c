@@ -788,7 +788,9 @@ static void push_handle(reader *r, uint32_t number) {
             luaL_error(L, "the buffer was taken by an earlier reader");
         }
         cns_buffer *view = moved ? handle->object : view_of(r, handle);
-        handle->object = moved ? NULL : handle->object;
+        if (moved) { /* else others may be reading the message */
+            handle->object = NULL;
+        }
         lcns_push_buffer(L, view);
         if (!moved && r->leases) {
             lua_pushvalue(L, -1);

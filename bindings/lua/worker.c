@@ -94,7 +94,7 @@ lcns_seat *lcns_seat_of(lua_State *L) {
 
 static void close_state(lcns_seat *seat) {
     if (seat->L) {
-        lua_close(seat->L);
+        lcns_close_state(seat->L);
         seat->L = NULL;
     }
     cns_heap_destroy(seat->heap);
@@ -344,7 +344,7 @@ static bool open_state(lcns_seat *seat, lcns_task *task) {
     lua_pushlightuserdata(L, seat);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
         fail(L, task);
-        lua_close(L);
+        lcns_close_state(L);
         return false;
     }
     seat->L = L;
