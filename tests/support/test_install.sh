@@ -54,4 +54,7 @@ expect "luajit" $digest "$(luajit -e 'print(require"cns".hash.blake3("abc"))')"
 expect "the command" $digest "$(printf abc | "$prefix/bin/cnsengine" hash -)"
 printf 'print(require("cns.stats") ~= nil)\n' >"$work/uses_stdlib.lua"
 expect "the command's stdlib" true "$("$prefix/bin/cnsengine" run "$work/uses_stdlib.lua")"
-test -f "$prefix/share/man/man1/cnsengine.1"
+test -f "$prefix/share/man/man1/cnsengine.1" || {
+    echo "install: the man page is missing" >&2
+    exit 1
+}
