@@ -207,9 +207,9 @@ static void push_params(lua_State *L, const script_options *options) {
             lua_pop(L, 1);
             lua_newtable(L);
         }
-        if (!lua_istable(L, -1)) {
+        if (!lua_istable(L, -1) || lua_rawlen(L, -1) > 0) {
             luaL_error(L, "--config %s: want a map of parameters, got a %s", options->config,
-                       luaL_typename(L, -1));
+                       lua_istable(L, -1) ? "list" : luaL_typename(L, -1));
         }
     } else {
         lua_newtable(L);
