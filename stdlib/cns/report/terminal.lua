@@ -86,7 +86,7 @@ local function benchmark_lines(out, row, paint, width)
     end
 end
 
--- Passes are counted; only a validation, whose checks are its result, lists them too.
+-- Passes are counted; only a validation, whose own checks are its result, lists those too.
 local function check_lines(out, checks, all, paint, width)
     local passed, total = 0, #checks
     for _, entry in ipairs(checks) do
@@ -94,7 +94,7 @@ local function check_lines(out, checks, all, paint, width)
     end
     out[#out + 1] = ("Checks: %d of %d passed"):format(passed, total)
     for _, entry in ipairs(checks) do
-        if entry.state ~= "pass" or all then
+        if entry.state ~= "pass" or all and not entry.group then
             local mark = text.marks[entry.state] or entry.state
             local name = (entry.group and entry.group .. ": " or "") .. entry.name
             out[#out + 1] = "  " .. paint(entry.state, mark) .. "  "
