@@ -44,7 +44,7 @@ end
 
 -- Linear interpolation between the two nearest ranks (type 7 of Hyndman and Fan 1996).
 local function quantile_of_sorted(list, q)
-    local at = 1 + q * (#list - 1)
+    local at = 1.0 + q * (#list - 1)
     local below = math.floor(at)
     local low = list[below]
     local high = list[math.min(below + 1, #list)]

@@ -114,8 +114,8 @@ function thresholds.parse(text)
         local wrong = unit == "" and "a unit is missing" or "unknown unit '" .. unit .. "'"
         return nil, quoted .. wrong .. "; there are " .. keys(metric[1])
     end
-    -- 100 * 0.01 is not 1 for every number of percent; dividing is exact where it can be.
-    local limit = factor == 0.01 and value / 100 or value * factor
+    -- 99.9 * 0.01 is not 0.999, nor is 99.9 / 100: moving the point in the text is exact.
+    local limit = unit == "%" and tonumber(number .. "e-2") or value * factor
     return {text = text, metric = name, relation = relation, limit = limit, read = metric[2]}
 end
 
