@@ -6,7 +6,7 @@
  * the registry with their inode, and remove_tree takes nothing else; it walks by descriptors and
  * never follows a symbolic link, so a link planted in the tree leads nowhere.
  */
-#define _GNU_SOURCE /* syscall, mkdtemp, O_DIRECTORY and kin */
+#define _GNU_SOURCE /* syscall, O_DIRECTORY and kin */
 
 #include "module.h"
 
@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -25,7 +26,7 @@
 
 #define DIRECTORY_NAME "cns.fs.directory"
 
-/* Registry key: path -> inode and device, of the folders that tempdir made. */
+/* Registry key: path -> identity, of the folders that tempdir made. */
 static const char tempdirs_key = 0;
 
 static const char *check_path(lua_State *L, int arg) {
@@ -173,29 +174,59 @@ static void push_tempdirs(lua_State *L) {
 }
 
 /* What tells the folder from another one put in its place. */
-static const char *push_identity(lua_State *L, const struct stat *s) {
-    return lua_pushfstring(L, "%I:%I", (LUAI_UACINT)s->st_dev, (LUAI_UACINT)s->st_ino);
+typedef struct identity {
+    dev_t device;
+    ino_t inode;
+} identity;
+
+/* Eight letters for a name that is likely not taken. mkdtemp would tell the name only when the
+ * folder is there already, and noting it then may fail. */
+static void write_suffix(lua_State *L, char *suffix, int attempt) {
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    uint64_t x = (uint64_t)t.tv_nsec ^ (uint64_t)t.tv_sec << 30 ^ (uint64_t)(uintptr_t)L >> 4;
+    x = (x + (uint64_t)attempt) * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)getpid() << 40;
+    for (int i = 0; i < 8; i++, x /= 36) {
+        suffix[i] = digits[x % 36];
+    }
 }
 
-/* Everything that may raise but the last note comes before mkdtemp. */
-static int fs_tempdir(lua_State *L) {
+/* Tries one name; 0 or errno. Noted before it is made, so that no failure leaves it behind. */
+static int make_tempdir(lua_State *L, int tempdirs, const char *path) {
     struct stat s;
+    lua_pushstring(L, path);
+    lua_pushvalue(L, -1);
+    identity *id = lua_newuserdatauv(L, sizeof *id, 0);
+    lua_rawset(L, tempdirs);
+    int error = mkdir(path, 0700) != 0 || lstat(path, &s) != 0 ? errno : 0;
+    if (error == 0) {
+        *id = (identity){s.st_dev, s.st_ino};
+    } else {
+        lua_pushvalue(L, -1);
+        lua_pushnil(L);
+        lua_rawset(L, tempdirs);
+    }
+    return error;
+}
+
+static int fs_tempdir(lua_State *L) {
     const char *prefix = luaL_optstring(L, 1, "cns");
     luaL_argcheck(L, !strchr(prefix, '/') && *prefix, 1, "a prefix is a plain name");
     const char *base = getenv("TMPDIR");
     base = base && *base ? base : "/tmp";
-    size_t size = strlen(base) + strlen(prefix) + sizeof "/-XXXXXX";
+    size_t size = strlen(base) + strlen(prefix) + sizeof "/-XXXXXXXX";
     push_tempdirs(L);
+    int tempdirs = lua_gettop(L);
     char *path = lua_newuserdatauv(L, size, 0);
-    snprintf(path, size, "%s/%s-XXXXXX", base, prefix);
-    if (!mkdtemp(path) || stat(path, &s) != 0) {
-        return result(L, 1, path);
+    snprintf(path, size, "%s/%s-XXXXXXXX", base, prefix);
+    int error = EEXIST;
+    for (int attempt = 0; error == EEXIST && attempt < 100; attempt++) {
+        lua_settop(L, tempdirs + 1);
+        write_suffix(L, path + size - 9, attempt);
+        error = make_tempdir(L, tempdirs, path);
     }
-    lua_pushstring(L, path);
-    lua_pushvalue(L, -1);
-    push_identity(L, &s);
-    lua_rawset(L, -5);
-    return 1;
+    return error == 0 ? 1 : fail(L, error, path);
 }
 
 #define DEPTH_MAX 128 /* one descriptor a level */
@@ -237,7 +268,9 @@ static int fs_remove_tree(lua_State *L) {
     const char *path = check_path(L, 1);
     push_tempdirs(L);
     lua_pushvalue(L, 1);
-    if (lua_rawget(L, -2) != LUA_TSTRING) {
+    lua_rawget(L, -2);
+    const identity *id = lua_touserdata(L, -1);
+    if (!id) {
         return luaL_argerror(L, 1, "not a folder that fs.tempdir made");
     }
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -249,9 +282,7 @@ static int fs_remove_tree(lua_State *L) {
         close(fd);
         return fail(L, error, path);
     }
-    char identity[64];
-    snprintf(identity, sizeof identity, "%lld:%lld", (long long)s.st_dev, (long long)s.st_ino);
-    if (strcmp(identity, lua_tostring(L, -1)) != 0) {
+    if (s.st_dev != id->device || s.st_ino != id->inode) {
         close(fd);
         return luaL_argerror(L, 1, "another folder has taken the place of fs.tempdir's");
     }
