@@ -99,6 +99,9 @@ typedef struct cns_os_file {
 int cns_os_file_open(cns_os_file *file, const char *path);
 /* `got` < capacity only at the end of the file. */
 int cns_os_file_read(cns_os_file *file, void *buffer, size_t capacity, size_t *got);
+/* From `offset`, without moving the file's own position; regular files only. Any thread. */
+int cns_os_file_read_at(const cns_os_file *file, uint64_t offset, void *buffer, size_t capacity,
+                        size_t *got);
 void cns_os_file_close(cns_os_file *file);
 /* The whole of a small text file, NUL-terminated and cut to capacity; false when unreadable. */
 bool cns_os_file_slurp(const char *path, char *buffer, size_t capacity);

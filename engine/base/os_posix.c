@@ -385,6 +385,27 @@ int cns_os_file_read(cns_os_file *file, void *buffer, size_t capacity, size_t *g
     return 0;
 }
 
+int cns_os_file_read_at(const cns_os_file *file, uint64_t offset, void *buffer, size_t capacity,
+                        size_t *got) {
+    size_t done = 0;
+    while (done < capacity) {
+        ssize_t n = pread((int)file->handle, (uint8_t *)buffer + done, capacity - done,
+                          (off_t)(offset + done));
+        if (n == 0) {
+            break;
+        }
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return errno;
+        }
+        done += (size_t)n;
+    }
+    *got = done;
+    return 0;
+}
+
 void cns_os_file_close(cns_os_file *file) {
     close((int)file->handle);
 }

@@ -12,12 +12,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 
-enum {
-    /* What one thread takes at a time, and the least that is worth waking others for. */
-    PARALLEL_PART = 64 * CNS_BLAKE3_CHUNK,
-    PARALLEL_MINIMUM = 256 * CNS_BLAKE3_CHUNK,
-    PARALLEL_WINDOW = 256 /* parts whose values wait on this thread's stack */
-};
+enum { PARALLEL_WINDOW = 256 }; /* parts whose values wait on this thread's stack */
 
 typedef uint8_t chaining_value[CNS_BLAKE3_VALUE];
 
@@ -411,18 +406,35 @@ typedef struct parallel_parts {
 } parallel_parts;
 
 static size_t part_size(size_t size, size_t index) {
-    size_t left = size - index * PARALLEL_PART;
-    return left < PARALLEL_PART ? left : PARALLEL_PART;
+    size_t left = size - index * CNS_BLAKE3_PART;
+    return left < CNS_BLAKE3_PART ? left : CNS_BLAKE3_PART;
 }
 
 /* Both halves of one subtree (or the value of a single chunk at the very end). */
+static void hash_halves(const cns_hash_kernels *kernels, const cns_blake3_key *key,
+                        const uint8_t *data, size_t size, uint64_t chunk, uint8_t *halves) {
+    chaining_value values[CNS_BLAKE3_PART / CNS_BLAKE3_CHUNK];
+    size_t count = hash_chunks(kernels, key, data, size, chunk, values);
+    count = reduce(kernels, key, values, count, 2);
+    memcpy(halves, values, count * CNS_BLAKE3_VALUE);
+}
+
+void cns_blake3_hash_part(const cns_blake3 *state, const uint8_t *data, uint64_t chunk,
+                          uint8_t halves[2 * CNS_BLAKE3_VALUE]) {
+    hash_halves(state->kernels, &state->key, data, CNS_BLAKE3_PART, chunk, halves);
+}
+
+void cns_blake3_add_part(cns_blake3 *state, const uint8_t halves[2 * CNS_BLAKE3_VALUE]) {
+    const uint64_t half = CNS_BLAKE3_PART / CNS_BLAKE3_CHUNK / 2;
+    CNS_ASSERT(open_size(state) == 0 && state->chunks % (2 * half) == 0);
+    push(state, halves, half);
+    push(state, halves + CNS_BLAKE3_VALUE, half);
+}
+
 static void hash_part(const parallel_parts *parts, size_t index) {
-    chaining_value values[PARALLEL_PART / CNS_BLAKE3_CHUNK];
-    uint64_t counter = parts->chunks + (uint64_t)index * (PARALLEL_PART / CNS_BLAKE3_CHUNK);
-    size_t count = hash_chunks(parts->kernels, parts->key, parts->data + index * PARALLEL_PART,
-                               part_size(parts->size, index), counter, values);
-    count = reduce(parts->kernels, parts->key, values, count, 2);
-    memcpy(parts->values[index], values, count * CNS_BLAKE3_VALUE);
+    uint64_t chunk = parts->chunks + (uint64_t)index * (CNS_BLAKE3_PART / CNS_BLAKE3_CHUNK);
+    hash_halves(parts->kernels, parts->key, parts->data + index * CNS_BLAKE3_PART,
+                part_size(parts->size, index), chunk, parts->values[index][0]);
 }
 
 static cns_status hash_part_range(void *user, int64_t begin, int64_t end) {
@@ -436,44 +448,20 @@ static cns_status hash_part_range(void *user, int64_t begin, int64_t end) {
 static cns_status add_window(cns_blake3 *state, const uint8_t *data, size_t size,
                              const cns_executor *executor, value_pair *values) {
     parallel_parts parts = {state->kernels, &state->key, data, size, state->chunks, values};
-    size_t count = (size + PARALLEL_PART - 1) / PARALLEL_PART;
+    size_t count = (size + CNS_BLAKE3_PART - 1) / CNS_BLAKE3_PART;
     cns_status status =
         executor->parallel_for(executor->pool, 0, (int64_t)count, 1, hash_part_range, &parts);
     if (status != CNS_OK) {
         return status;
     }
-    const uint64_t half = PARALLEL_PART / CNS_BLAKE3_CHUNK / 2;
-    for (size_t i = 0; i < size / PARALLEL_PART; i++) {
-        push(state, values[i][0], half);
-        push(state, values[i][1], half);
+    for (size_t i = 0; i < size / CNS_BLAKE3_PART; i++) {
+        cns_blake3_add_part(state, values[i][0]);
     }
     return CNS_OK;
 }
 
 static bool pays_in_parallel(size_t size, const cns_executor *executor) {
-    return executor && executor->workers > 1 && size >= PARALLEL_MINIMUM;
-}
-
-cns_status cns_blake3_update_parallel(cns_blake3 *state, const uint8_t *data, size_t size,
-                                      const cns_executor *executor) {
-    value_pair values[PARALLEL_WINDOW];
-    const size_t window = (size_t)PARALLEL_WINDOW * PARALLEL_PART;
-    bool aligned = open_size(state) == 0 && state->chunks % (PARALLEL_PART / CNS_BLAKE3_CHUNK) == 0;
-    if (aligned && pays_in_parallel(size, executor)) {
-        size_t whole = size - size % PARALLEL_PART;
-        size -= whole;
-        while (whole > 0) {
-            size_t take = whole < window ? whole : window;
-            cns_status status = add_window(state, data, take, executor, values);
-            if (status != CNS_OK) {
-                return status;
-            }
-            data += take;
-            whole -= take;
-        }
-    }
-    cns_blake3_update(state, data, size);
-    return CNS_OK;
+    return executor && executor->workers > 1 && size >= CNS_BLAKE3_PARALLEL_MINIMUM;
 }
 
 cns_status cns_blake3_digest_parallel(const cns_hash_kernels *kernels, const cns_blake3_key *key,
@@ -484,7 +472,7 @@ cns_status cns_blake3_digest_parallel(const cns_hash_kernels *kernels, const cns
         return CNS_OK;
     }
     value_pair values[PARALLEL_WINDOW];
-    const size_t window = (size_t)PARALLEL_WINDOW * PARALLEL_PART;
+    const size_t window = (size_t)PARALLEL_WINDOW * CNS_BLAKE3_PART;
     cns_blake3 state;
     cns_blake3_init(&state, kernels, key);
     for (; size > window; size -= window, data += window) {
@@ -498,13 +486,13 @@ cns_status cns_blake3_digest_parallel(const cns_hash_kernels *kernels, const cns
     if (status != CNS_OK) {
         return status;
     }
-    size_t rest = size % PARALLEL_PART;
+    size_t rest = size % CNS_BLAKE3_PART;
     if (rest == 0) {
         cns_blake3_read(&state, 0, out, out_size);
         return CNS_OK;
     }
     cns_blake3_node node;
-    root_of_end(&node, &state, values[size / PARALLEL_PART], rest > CNS_BLAKE3_CHUNK ? 2 : 1);
+    root_of_end(&node, &state, values[size / CNS_BLAKE3_PART], rest > CNS_BLAKE3_CHUNK ? 2 : 1);
     node_output(&node, kernels, 0, out, out_size);
     return CNS_OK;
 }

@@ -15,7 +15,10 @@ enum {
     /* 2^64 bytes are 2^54 chunks; both halves of the newest subtree lie on the stack unmerged. */
     CNS_BLAKE3_DEPTH = 56,
     /* Chunks that one call reduces together; a power of two. */
-    CNS_BLAKE3_SEGMENT = 128
+    CNS_BLAKE3_SEGMENT = 128,
+    /* Bytes that one thread takes at a time, and the least that is worth waking others for. */
+    CNS_BLAKE3_PART = 64 * CNS_BLAKE3_CHUNK,
+    CNS_BLAKE3_PARALLEL_MINIMUM = 256 * CNS_BLAKE3_CHUNK
 };
 
 /* What a message is hashed with: the key words and the mode's flags. */
@@ -53,11 +56,12 @@ void cns_blake3_key_derive(cns_blake3_key *key, const cns_hash_kernels *kernels,
 
 void cns_blake3_init(cns_blake3 *state, const cns_hash_kernels *kernels, const cns_blake3_key *key);
 void cns_blake3_update(cns_blake3 *state, const uint8_t *data, size_t size);
-/* As update, with the data split over threads where that pays: from 256 KiB, and while the input
- * so far is a multiple of 64 KiB. Gives the executor's status; after a failure the state can only
- * be initialised anew. `executor` may be NULL. */
-cns_status cns_blake3_update_parallel(cns_blake3 *state, const uint8_t *data, size_t size,
-                                      const cns_executor *executor);
+/* A part of the tree for one thread: CNS_BLAKE3_PART bytes whose first chunk is number `chunk` (a
+ * multiple of a part's chunks) give the values of both halves, which are added in order. */
+void cns_blake3_hash_part(const cns_blake3 *state, const uint8_t *data, uint64_t chunk,
+                          uint8_t halves[2 * CNS_BLAKE3_VALUE]);
+/* requires: the input so far is a multiple of a part. */
+void cns_blake3_add_part(cns_blake3 *state, const uint8_t halves[2 * CNS_BLAKE3_VALUE]);
 /* Writes `size` bytes of output from `offset`; offset + size must not overflow. */
 void cns_blake3_read(const cns_blake3 *state, uint64_t offset, uint8_t *out, size_t size);
 

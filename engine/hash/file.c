@@ -2,8 +2,9 @@
  *
  * hash/file.c - the digest of a whole file, read from front to back in large pieces.
  *
- * With threads and BLAKE3 there are two buffers: one is hashed while the other is filled. Pipes
- * and devices have no size to compare with and simply end. Any thread.
+ * With threads, BLAKE3 reads and hashes the parts of its tree side by side, each at its own place
+ * in the file. Never by mapping: a file that shrinks would kill the process. Pipes and devices have
+ * no size to compare with and simply end. Any thread.
  */
 #include <string.h>
 
@@ -14,14 +15,17 @@
 enum {
     BUFFER_STACK = 16 << 10,       /* for small files, and where no context can give memory */
     BUFFER_ONE_THREAD = 256 << 10, /* stays in the second-level cache */
-    BUFFER_THREADS = 4 << 20
+    PARTS_A_WORKER = 16,           /* read and hashed between two joins */
+    PARTS_MAX = 256,
+    PARALLEL_MINIMUM = 1 << 20
 };
 
 typedef struct file_reader {
     cns_context *context;
     cns_os_file file;
     const char *path;
-    uint64_t done;
+    uint64_t done;   /* bytes read */
+    bool positioned; /* read from `done`, not from where the file stands */
 } file_reader;
 
 static cns_status fail_io(const file_reader *reader, const char *verb, int error) {
@@ -30,16 +34,21 @@ static cns_status fail_io(const file_reader *reader, const char *verb, int error
                     cns_os_error_text(error, text, sizeof text));
 }
 
+static cns_status fail_shrunk(const file_reader *reader, uint64_t end) {
+    return cns_fail(reader->context, CNS_E_IO, "'%s' shrank while it was read: %llu bytes of %llu",
+                    reader->path, (unsigned long long)end, (unsigned long long)reader->file.size);
+}
+
 static cns_status read_piece(file_reader *reader, uint8_t *buffer, size_t capacity, size_t *got) {
-    int error = cns_os_file_read(&reader->file, buffer, capacity, got);
+    int error = reader->positioned
+                    ? cns_os_file_read_at(&reader->file, reader->done, buffer, capacity, got)
+                    : cns_os_file_read(&reader->file, buffer, capacity, got);
     if (error) {
         return fail_io(reader, "read", error);
     }
     reader->done += *got;
     if (*got < capacity && reader->file.regular && reader->done < reader->file.size) {
-        return cns_fail(reader->context, CNS_E_IO,
-                        "'%s' shrank while it was read: %llu bytes of %llu", reader->path,
-                        (unsigned long long)reader->done, (unsigned long long)reader->file.size);
+        return fail_shrunk(reader, reader->done);
     }
     return CNS_OK;
 }
@@ -57,52 +66,59 @@ static cns_status hash_serially(file_reader *reader, const cns_digest_spec *spec
     return CNS_OK;
 }
 
-/* ---- reading and hashing at the same time --------------------------------------------------- */
+/* ---- parts side by side --------------------------------------------------------------------- */
 
-typedef struct overlap {
-    file_reader *reader;
-    cns_blake3 *state;
-    const cns_executor *executor;
-    uint8_t *full;
-    size_t full_size;
-    uint8_t *next;
-    size_t next_size;
-    bool read_next;
-} overlap;
+typedef struct file_parts {
+    const file_reader *reader;
+    const cns_blake3 *state;
+    uint8_t *buffers; /* one part each */
+    uint8_t halves[PARTS_MAX][2 * CNS_BLAKE3_VALUE];
+} file_parts;
 
-static cns_status overlap_step(void *user, int64_t begin, int64_t end) {
-    overlap *step = user;
+static cns_status hash_part(file_parts *parts, size_t index) {
+    const file_reader *reader = parts->reader;
+    uint8_t *buffer = parts->buffers + index * CNS_BLAKE3_PART;
+    uint64_t offset = reader->done + (uint64_t)index * CNS_BLAKE3_PART;
+    size_t got = 0;
+    int error = cns_os_file_read_at(&reader->file, offset, buffer, CNS_BLAKE3_PART, &got);
+    if (error) {
+        return fail_io(reader, "read", error);
+    }
+    if (got < CNS_BLAKE3_PART) {
+        return fail_shrunk(reader, offset + got);
+    }
+    cns_blake3_hash_part(parts->state, buffer, offset / CNS_BLAKE3_CHUNK, parts->halves[index]);
+    return CNS_OK;
+}
+
+static cns_status hash_part_range(void *user, int64_t begin, int64_t end) {
     cns_status status = CNS_OK;
     for (int64_t i = begin; i < end && status == CNS_OK; i++) {
-        if (i == 0 && step->read_next) {
-            status = read_piece(step->reader, step->next, BUFFER_THREADS, &step->next_size);
-        } else if (i == 1) {
-            status = cns_blake3_update_parallel(step->state, step->full, step->full_size,
-                                                step->executor);
-        }
+        status = hash_part(user, (size_t)i);
     }
     return status;
 }
 
-static cns_status hash_overlapped(file_reader *reader, cns_blake3 *state, uint8_t *buffers,
-                                  const cns_executor *executor) {
-    overlap step = {.reader = reader,
-                    .state = state,
-                    .executor = executor,
-                    .full = buffers + BUFFER_THREADS,
-                    .next = buffers,
-                    .read_next = true};
-    cns_status status = read_piece(reader, step.next, BUFFER_THREADS, &step.next_size);
-    while (status == CNS_OK && step.next_size > 0) {
-        uint8_t *filled = step.next;
-        step.next = step.full;
-        step.full = filled;
-        step.full_size = step.next_size;
-        step.next_size = 0;
-        step.read_next = step.full_size == BUFFER_THREADS;
-        status = executor->parallel_for(executor->pool, 0, 2, 1, overlap_step, &step);
+/* All whole parts of the size that the file had when it was opened; the rest is left to read. */
+static cns_status hash_parts(file_reader *reader, cns_blake3 *state, uint8_t *buffers,
+                             size_t window, const cns_executor *executor) {
+    file_parts parts = {.reader = reader, .state = state, .buffers = buffers};
+    uint64_t left = reader->file.size / CNS_BLAKE3_PART;
+    reader->positioned = true;
+    while (left > 0) {
+        size_t count = left < window ? (size_t)left : window;
+        cns_status status =
+            executor->parallel_for(executor->pool, 0, (int64_t)count, 1, hash_part_range, &parts);
+        if (status != CNS_OK) {
+            return status;
+        }
+        for (size_t i = 0; i < count; i++) {
+            cns_blake3_add_part(state, parts.halves[i]);
+        }
+        reader->done += (uint64_t)count * CNS_BLAKE3_PART;
+        left -= count;
     }
-    return status;
+    return CNS_OK;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -115,16 +131,23 @@ static cns_status hash_on_stack(file_reader *reader, const cns_digest_spec *spec
 
 static cns_status hash_with_buffer(file_reader *reader, const cns_digest_spec *spec,
                                    cns_digest_state *state, const cns_executor *executor) {
-    bool small = reader->file.regular && reader->file.size <= BUFFER_THREADS;
-    bool threads =
-        spec->algorithm == CNS_HASH_BLAKE3 && executor && executor->workers > 1 && !small;
-    size_t capacity = threads ? 2 * (size_t)BUFFER_THREADS : BUFFER_ONE_THREAD;
+    bool threads = spec->algorithm == CNS_HASH_BLAKE3 && executor && executor->workers > 1 &&
+                   reader->file.regular && reader->file.size >= PARALLEL_MINIMUM;
+    size_t window = threads && executor->workers < PARTS_MAX / PARTS_A_WORKER
+                        ? (size_t)executor->workers * PARTS_A_WORKER
+                        : PARTS_MAX;
+    size_t capacity = threads ? window * CNS_BLAKE3_PART : BUFFER_ONE_THREAD;
     uint8_t *buffer = cns_context_map(reader->context, capacity, 1, NULL);
     if (!buffer) {
         return cns_context_memory_status(reader->context, capacity);
     }
-    cns_status status = threads ? hash_overlapped(reader, &state->blake3, buffer, executor)
-                                : hash_serially(reader, spec, state, buffer, capacity);
+    cns_status status = CNS_OK;
+    if (threads) {
+        status = hash_parts(reader, &state->blake3, buffer, window, executor);
+    }
+    if (status == CNS_OK) {
+        status = hash_serially(reader, spec, state, buffer, capacity);
+    }
     cns_context_unmap(reader->context, buffer, capacity, 1);
     return status;
 }
