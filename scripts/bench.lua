@@ -134,9 +134,8 @@ local function record_memory(ctx)
     collectgarbage()
     local base_bytes = math.floor((collectgarbage("count") - before) * 1024)
     assert(#plain == count)
-    local held = cns.memory().held
     local records <close> = engine_records(ctx)
-    return {base_bytes = base_bytes, other_bytes = cns.memory().held - held, records = #records}
+    return {base_bytes = base_bytes, other_bytes = records:stats().held, records = #records}
 end
 
 local function memory_row(run)

@@ -9,6 +9,7 @@
 local cns = require "cns"
 local host = require "cns.host"
 local check = require "cns.check"
+local text = require "cns.report.text"
 local thresholds = require "cns.thresholds"
 
 local run = {}
@@ -80,7 +81,8 @@ local function plain_checks(list)
     return out
 end
 
----The result so far, as plain data for cns.report and JSON.
+---The result so far, as plain data for cns.report and JSON: errors and evidence may hold any bytes,
+---so they are cleaned here.
 ---@param current table? a scenario still running, for snapshots
 ---@return table
 function run:result(current)
@@ -88,7 +90,7 @@ function run:result(current)
     scenarios[#scenarios + 1] = current
     local array = cns.json.array
     self.machine = self.machine or machine()
-    return {
+    return text.clean_tree {
         schema_version = run.schema_version, kind = self.kind, title = self.title,
         script = host.script, command = host.command, params = host.params, seed = host.seed,
         started = self.started, duration_s = cns.clock() - self.began, machine = self.machine,

@@ -162,7 +162,7 @@ function text.percent(share)
     if missing(share) then return missing(share) end
     if share == 1 or share == 0 then return ("%.0f %%"):format(share * 100) end
     local shown = math.min(99.99, math.max(0.01, share * 100))
-    return (shown > 99 and "%.2f %%" or "%.1f %%"):format(shown)
+    return ((shown > 99 or shown < 1) and "%.2f %%" or "%.1f %%"):format(shown)
 end
 
 ---@return string "1,234 /s"
