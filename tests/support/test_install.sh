@@ -41,7 +41,7 @@ add_executable(consumer embed.c)
 target_link_libraries(consumer PRIVATE cns::static)
 EOF
 cp "$source_dir/examples/c/embed.c" "$work/project/"
-cmake -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" 2>&1 ||
+cmake -G Ninja -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" 2>&1 ||
     { cat "$work/log"; exit 1; }
 cmake --build "$work/project/build" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 expect "CMake package" "sum of squares" "$("$work/project/build/consumer")"
