@@ -76,6 +76,7 @@ static void bin_insert(cns_slabs *slabs, cns_segment *segment, uint32_t bin) {
     slabs->bins[bin] = segment;
     if (is_retained(bin)) {
         slabs->retained += segment->mapped;
+        slabs->retained_large += bin == CNS_BIN_LARGE_FREE ? segment->mapped : 0;
     }
 }
 
@@ -90,6 +91,7 @@ static void bin_remove(cns_slabs *slabs, cns_segment *segment) {
     }
     if (is_retained(segment->bin)) {
         slabs->retained -= segment->mapped;
+        slabs->retained_large -= segment->bin == CNS_BIN_LARGE_FREE ? segment->mapped : 0;
     }
 }
 
@@ -108,10 +110,22 @@ static void segment_unmap(cns_slabs *slabs, cns_segment *segment) {
     slabs->reserved -= mapped;
 }
 
+/* Of the two kinds the one that holds more goes first, or a program's past phase would keep its
+ * next from retaining anything; of large segments, which differ, the one freed longest ago. */
+static cns_segment *choose_victim(cns_slabs *slabs) {
+    cns_segment *large = slabs->bins[CNS_BIN_LARGE_FREE];
+    if (slabs->retained_large <= slabs->retained / 2 && slabs->bins[CNS_BIN_EMPTY]) {
+        return slabs->bins[CNS_BIN_EMPTY];
+    }
+    while (large->next) {
+        large = large->next;
+    }
+    return large;
+}
+
 static void trim_retained(cns_slabs *slabs, uint64_t allowed) {
     while (slabs->retained > allowed) {
-        cns_segment *large = slabs->bins[CNS_BIN_LARGE_FREE];
-        segment_unmap(slabs, large ? large : slabs->bins[CNS_BIN_EMPTY]);
+        segment_unmap(slabs, choose_victim(slabs));
     }
 }
 

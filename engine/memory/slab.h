@@ -73,7 +73,8 @@ typedef struct cns_slabs {
     cns_context *context;
     uint64_t reserved; /* bytes in segments */
     uint64_t reserved_peak;
-    uint64_t retained; /* of them in the bins EMPTY and LARGE_FREE */
+    uint64_t retained;       /* of them in the bins EMPTY and LARGE_FREE */
+    uint64_t retained_large; /* ... in LARGE_FREE */
 } cns_slabs;
 
 struct cns_segment {
