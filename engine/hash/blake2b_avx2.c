@@ -40,11 +40,11 @@ CNS_INLINE void blake2b_message(__m256i q[4], const blake2b_words *words, int ro
     q[3] = four_words(words->block, s[15], s[9], s[11], s[13]);
 }
 
-#include "hash/blake2b_rows.h"
+#include "hash/blake2b_rows.inc"
 
 #define LANES 4u
 #define WIDE(name) name##_q4
-#include "hash/blake2b_lanes.h"
+#include "hash/blake2b_lanes.inc"
 
 void cns_blake2b_compress_avx2(uint64_t state[8], const uint8_t *blocks, size_t count,
                                uint64_t total, uint64_t final) {

@@ -22,7 +22,7 @@ CNS_INLINE void blake2b_load(blake2b_words *words, const uint8_t *block) {
     words->high = _mm512_loadu_si512(block + 64);
 }
 
-/* Columns' even and odd words, then those of the turned diagonals (see blake2b_rows.h). */
+/* Columns' even and odd words, then those of the turned diagonals (see blake2b_rows.inc). */
 #define PICK(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15)                 \
     {s0, s2, s4, s6, s1, s3, s5, s7, s14, s8, s10, s12, s15, s9, s11, s13},
 static const uint64_t picks[12][16] = {CNS_BLAKE2B_ROWS(PICK)};
@@ -38,17 +38,17 @@ CNS_INLINE void blake2b_message(__m256i q[4], const blake2b_words *words, int ro
     q[3] = _mm512_extracti64x4_epi64(diagonals, 1);
 }
 
-#include "hash/blake2b_rows.h"
+#include "hash/blake2b_rows.inc"
 
 #define LANES 4u
 #define WIDE(name) name##_q4
-#include "hash/blake2b_lanes.h"
+#include "hash/blake2b_lanes.inc"
 #undef LANES
 #undef WIDE
 
 #define LANES 8u
 #define WIDE(name) name##_q8
-#include "hash/blake2b_lanes.h"
+#include "hash/blake2b_lanes.inc"
 
 void cns_blake2b_compress_avx512(uint64_t state[8], const uint8_t *blocks, size_t count,
                                  uint64_t total, uint64_t final) {

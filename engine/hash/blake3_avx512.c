@@ -14,31 +14,31 @@
 
 #define MESSAGES 1
 #define SLICED(name) name##_r1
-#include "hash/blake3_rows.h"
+#include "hash/blake3_rows.inc"
 #undef MESSAGES
 #undef SLICED
 
 #define MESSAGES 2
 #define SLICED(name) name##_r2
-#include "hash/blake3_rows.h"
+#include "hash/blake3_rows.inc"
 #undef MESSAGES
 #undef SLICED
 
 #define MESSAGES 4
 #define SLICED(name) name##_r4
-#include "hash/blake3_rows.h"
+#include "hash/blake3_rows.inc"
 #undef MESSAGES
 #undef SLICED
 
 #define LANES 8u
 #define WIDE(name) name##_d8
-#include "hash/blake3_lanes.h"
+#include "hash/blake3_lanes.inc"
 #undef LANES
 #undef WIDE
 
 #define LANES 16u
 #define WIDE(name) name##_d16
-#include "hash/blake3_lanes.h"
+#include "hash/blake3_lanes.inc"
 #undef LANES
 #undef WIDE
 

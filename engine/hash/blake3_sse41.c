@@ -13,13 +13,13 @@
 
 #define MESSAGES 1
 #define SLICED(name) name##_r1
-#include "hash/blake3_rows.h"
+#include "hash/blake3_rows.inc"
 #undef MESSAGES
 #undef SLICED
 
 #define LANES 4u
 #define WIDE(name) name##_d4
-#include "hash/blake3_lanes.h"
+#include "hash/blake3_lanes.inc"
 #undef LANES
 #undef WIDE
 
