@@ -59,8 +59,9 @@ local function decimals(list)
     return table.concat(out, ", ")
 end
 
--- Mermaid's own colours for bars are too pale to see on white.
-local theme = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#3f7fc4"}}}}%%'
+-- Mermaid's own colours for bars are too pale to see on white, its own width cuts long names off.
+local theme = '%%{init: {"xyChart": {"width": 900}, '
+    .. '"themeVariables": {"xyChart": {"plotColorPalette": "#3f7fc4"}}}}%%'
 
 -- `horizontal` for names too long to stand side by side.
 local function bars(out, title, unit, names, values, horizontal)
