@@ -90,9 +90,9 @@ static int refuse_index(lua_State *L, const buffer_object *self, int arg) {
 
 /* The 0-based index of an element that exists. */
 static inline uint64_t check_index(lua_State *L, const buffer_object *self, int arg) {
-    int integral = 0;
+    int integral = lua_isinteger(L, arg);
     lua_Integer index = 0;
-    if (lua_type(L, arg) == LUA_TNUMBER) {
+    if (integral || lua_type(L, arg) == LUA_TNUMBER) {
         index = lua_tointegerx(L, arg, &integral);
     }
     uint64_t position = (uint64_t)index - 1; /* 0 and negative ones become huge */
@@ -122,7 +122,8 @@ static cns_status set_element(lua_State *L, buffer_object *self, uint64_t positi
 }
 
 static int buffer_index(lua_State *L) {
-    if (lua_type(L, 2) == LUA_TSTRING) { /* methods of closed buffers, too: b:close() */
+    /* Integers first, they are the hot ones. Methods of closed buffers, too: b:close(). */
+    if (!lua_isinteger(L, 2) && lua_type(L, 2) == LUA_TSTRING) {
         lua_settop(L, 2);
         lua_rawget(L, lua_upvalueindex(2));
         return 1;

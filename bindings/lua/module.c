@@ -159,12 +159,6 @@ int lcns_raise(lua_State *L, cns_status status) {
     return luaL_error(L, "%s", message);
 }
 
-void lcns_ok(lua_State *L, cns_status status) {
-    if (status != CNS_OK) {
-        lcns_raise(L, status);
-    }
-}
-
 void lcns_poll(lua_State *L) {
     const lcns_host *host = &lcns_shared_of(L)->host;
     cns_status status = host->poll ? host->poll(host->user) : CNS_OK;

@@ -75,7 +75,11 @@ void lcns_close_state(lua_State *L);
 /* Raises the context's message (with the position in the script); never returns. */
 int lcns_raise(lua_State *L, cns_status status);
 /* Raises unless CNS_OK. */
-void lcns_ok(lua_State *L, cns_status status);
+static inline void lcns_ok(lua_State *L, cns_status status) {
+    if (status != CNS_OK) {
+        lcns_raise(L, status);
+    }
+}
 /* Raises when the host wants the script to stop. Call it in loops that may take long. */
 void lcns_poll(lua_State *L);
 

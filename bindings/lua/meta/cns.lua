@@ -42,7 +42,9 @@ function cns.sleep(seconds) end
 
 ---@alias cns.type "i8"|"i16"|"i32"|"i64"|"u8"|"u16"|"u32"|"u64"|"f32"|"f64"
 
----A block of raw memory from a heap or an arena; offsets are 1-based like string positions.
+---A block of raw memory from a heap or an arena; offsets are 1-based like string positions. Its
+---contents are undefined until written. It keeps its owner alive; after the owner's reset, restore
+---or close it is stale: an error to use. A heap's block goes back when it is collected.
 ---@class cns.block
 ---@operator len: integer
 local block = {}
@@ -57,12 +59,12 @@ function block:read(at, length) end
 function block:fill(byte) end
 ---Back to its heap; a block of an arena is freed by the arena (an error here).
 function block:free() end
----@param size integer new size; the contents are kept
+---@param size integer new size; the contents are kept; heap only
 function block:resize(size) end
 
 ---@class cns.heap
 local heap = {}
----@param size integer
+---@param size integer|string
 ---@return cns.block
 function heap:alloc(size) end
 ---@return {live_bytes: integer, live_count: integer, peak_bytes: integer, reserved_bytes: integer, reserved_peak: integer, budget: integer?, alloc_count: integer, remote_frees: integer, failures: integer}
@@ -82,7 +84,7 @@ function cns.heap(options) end
 
 ---@class cns.arena
 local arena = {}
----@param size integer
+---@param size integer|string
 ---@return cns.block
 function arena:alloc(size) end
 ---@return cns.arena.mark
@@ -105,8 +107,8 @@ function cns.arena(options) end
 ---@class cns.pool
 ---@operator len: integer
 local pool = {}
----A zeroed slot; values in field order may follow.
----@param ... number
+---A zeroed slot; values in field order may follow (nil leaves a field 0).
+---@param ... number?
 ---@return integer handle
 function pool:new(...) end
 ---@param handle integer raises when stale
@@ -137,7 +139,8 @@ function pool:close() end
 ---@return cns.pool
 function cns.pool(fields, options) end
 
----A typed array. `b[i]`, `b[i] = v`, `#b`; out of range is an error; a value must fit the type.
+---A typed array. `b[i]`, `b[i] = v`, `#b`; out of range is an error (so ipairs would raise at the
+---end); a value must fit the type. A u64 beyond 2^63 - 1 cannot be read as a number: see bytes.
 ---@class cns.buffer
 ---@operator len: integer
 ---@field [integer] number
@@ -173,6 +176,7 @@ function buffer:copy(source, at) end
 function buffer:bytes() end
 ---@param bytes string
 ---@param at integer? element; 1
+---@return cns.buffer self
 function buffer:set_bytes(bytes, at) end
 ---@param first integer?
 ---@param last integer?
@@ -248,7 +252,7 @@ function cns.columns(fields, options) end
 ---@field derive string? blake3's derive-key context
 ---@field seed integer? xxh3, crc32c
 ---@field raw boolean? bytes instead of hex
----@field tasks cns.tasks.pool? spread large inputs over its threads
+---@field tasks cns.tasks.pool? spread large inputs over its threads; not for hash.new
 
 ---@alias cns.hash.name "blake3"|"blake2b"|"xxh3-64"|"xxh3-128"|"crc32c"|"siphash24"|"siphash13"
 ---@alias cns.data string|cns.buffer
@@ -512,10 +516,11 @@ function monitor.machine() end
 -- Data and files
 
 ---@class cns.json
----@field null any what JSON's null becomes, and becomes it again
+---@field null any what JSON's null becomes, and becomes it again; a light userdata
 local json = {}
 ---Tables with keys 1..n are arrays, cns.json.array marks an empty one; other tables are objects,
----keys sorted. NaN and infinities raise, with the path to the value.
+---keys sorted. NaN, infinities, text that is not UTF-8 and tables that are neither list nor map
+---raise, with the path to the value. Metamethods are ignored. An empty array decodes as marked.
 ---@param value any
 ---@param options {indent: integer?}?
 ---@return string
@@ -528,8 +533,11 @@ function json.decode(text) end
 function json.array(list) end
 
 ---@class cns.yaml
+---@field null any what null becomes: cns.json.null
 local yaml = {}
----One document of maps, lists and scalars (core schema); aliases are refused beyond a sane size.
+---One document of maps, lists and scalars (core schema); nil for an empty text. An alias is the
+---anchored table itself; more than a million values, aliases counted as what they stand for, are
+---refused. Errors name line and column.
 ---@param text string
 ---@return any
 function yaml.decode(text) end
@@ -562,7 +570,7 @@ function fs.tempdir(prefix) end
 ---@param path string
 ---@param text string
 function fs.write_atomic(path, text) end
----Removes a folder that fs.tempdir made in this process, and all in it.
+---Removes a folder that fs.tempdir made in this Lua state, and all in it; links are not followed.
 ---@param path string
 function fs.remove_tree(path) end
 ---Runs fn(...) with this thread's file access checked as an unprivileged user (Linux, root only;
