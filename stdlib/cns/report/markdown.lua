@@ -27,8 +27,8 @@ local function fenced(value)
 end
 
 -- Mermaid's labels: letters, digits and harmless punctuation; the rest would be syntax.
-local function label(value)
-    return text.cut((text.line(value):gsub("[^%w %.,%%/+()\128-\255-]", " ")), 32)
+local function label(value, width)
+    return text.cut((text.line(value):gsub("[^%w %.,%%/+()\128-\255-]", " ")), width or 60)
 end
 
 local function row(out, ...)
@@ -44,7 +44,7 @@ end
 
 local function quoted(list)
     local out = {}
-    for i, value in ipairs(list) do out[i] = '"' .. label(value) .. '"' end
+    for i, value in ipairs(list) do out[i] = '"' .. label(value, 22) .. '"' end
     return table.concat(out, ", ")
 end
 
@@ -60,7 +60,7 @@ local function decimals(list)
 end
 
 -- Mermaid's own colours for bars are too pale to see on white, its own width cuts long names off.
-local theme = '%%{init: {"xyChart": {"width": 900}, '
+local theme = '%%{init: {"xyChart": {"width": 900, "xAxis": {"labelFontSize": 12}}, '
     .. '"themeVariables": {"xyChart": {"plotColorPalette": "#3f7fc4"}}}}%%'
 
 -- `horizontal` for names too long to stand side by side.
