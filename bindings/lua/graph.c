@@ -145,7 +145,7 @@ static void make_node(lua_State *L, graph_run *run, uint32_t index) {
     cns_cancel_retain(n->task->token);
     lcns_subject subject = {.name = n->task->name, .role = "argument", .function_first = true};
     lcns_pack(L, &n->task->call, run->pool->context, table + 2, 1, &subject);
-    lcns_ok(L, cns_graph_add(run->graph, lcns_task_run, n->task, CNS_PRIORITY_NORMAL, &n->id));
+    lcns_ok(L, cns_graph_add(run->graph, lcns_task_run, n->task, run->settings.priority, &n->id));
     lua_settop(L, table);
 }
 

@@ -366,10 +366,12 @@ function cns.map(options) end
 -- Tasks
 
 ---A Lua function that runs on a worker's own Lua state. Its upvalues and arguments are copied:
----nil, booleans, numbers, strings, tables (by copy, shared and cyclic references kept), functions,
----and engine objects by handle (buffers arrive as borrows: see cns.tasks.read, cns.tasks.write).
----What cannot cross (coroutines, userdata of others, C functions) is refused with its name.
----_ENV is the worker's own global table; `require` works there.
+---nil, booleans, numbers, strings, tables without metatables (shared and cyclic references kept),
+---functions (shared upvalues stay shared); what libraries own (print, math.sin, the global table,
+---modules) crosses by name; buffers are lent (see cns.tasks.read, write, split), cancellation tokens
+---and pools are handles. What cannot cross (coroutines, other userdata and C functions) is refused
+---with the path to it. _ENV is the worker's own global table; `require` works there; `os.exit` and
+---yielding are errors. See doc/lua-tasks.md.
 ---@alias cns.task fun(...): ...
 
 ---@class cns.tasks
@@ -377,7 +379,7 @@ local tasks = {}
 ---@param options {workers: integer?, name: string?}?
 ---@return cns.tasks.pool
 function tasks.new(options) end
----The process's pool (--threads); created on first use.
+---The process's pool (--threads); created on first use; lives as long as the main state.
 ---@return cns.tasks.pool
 function tasks.default() end
 ---CPUs by affinity and cgroup quota.
@@ -390,7 +392,7 @@ function tasks.cancel(parent) end
 ---Inside a task: true when its token fired.
 ---@return boolean
 function tasks.cancelled() end
----Inside a task: its worker, 1..n; nil elsewhere.
+---Inside a task: its worker, 1..n, or 0 when it runs on a thread that waits; nil elsewhere.
 ---@return integer?
 function tasks.worker() end
 ---Marks a buffer argument as lent for reading (the default) or writing for as long as the task
@@ -402,6 +404,12 @@ function tasks.read(buffer) end
 ---@return any
 function tasks.write(buffer) end
 
+---For range and reduce: each part gets its own elements, first..last of the buffer, for writing;
+---index 1 is element `first`.
+---@param buffer cns.buffer
+---@return any
+function tasks.split(buffer) end
+
 ---@class cns.cancel
 local cancel = {}
 function cancel:cancel() end
@@ -410,6 +418,8 @@ function cancel:after(seconds) end
 ---@return boolean
 function cancel:cancelled() end
 
+---With `cancel` or `deadline`, a task that runs is interrupted too, for which it runs with a hook
+---(slower); else only what has not begun is stopped, and cns.tasks.cancelled() tells the rest.
 ---@class cns.spawn.options
 ---@field cancel cns.cancel?
 ---@field priority "normal"|"high"|"low"|nil
@@ -448,7 +458,8 @@ function tasks_pool:map(items, fn, options) end
 ---@param ... any
 function tasks_pool:range(first, last, fn, options, ...) end
 ---Folds parts of first..last (fold(first, last) -> value) and combines them in a fixed tree, so
----that the result never depends on the schedule or on the number of workers.
+---that the result never depends on the schedule or on the number of workers. `combine` runs in the
+---calling state. nil when the range is empty.
 ---@param first integer
 ---@param last integer
 ---@param fold fun(first: integer, last: integer): any
@@ -462,7 +473,8 @@ function tasks_pool:graph() end
 function tasks_pool:workers() end
 ---@return {spawned: integer, executed: integer, stolen: integer, cancelled: integer, sleeps: integer, workers: integer}
 function tasks_pool:stats() end
----Cancels what has not begun, waits for what has.
+---Cancels what has not begun, waits for what has. Only the object that cns.tasks.new gave closes the
+---pool; others (in tasks, the default pool's) just close themselves. Not from a task of the pool.
 function tasks_pool:close() end
 
 ---@class cns.future
@@ -475,6 +487,7 @@ function future:await() end
 function future:wait(seconds) end
 ---@return boolean
 function future:done() end
+---The task does not begin, or is told by cns.tasks.cancelled(); one with a token is interrupted.
 function future:cancel() end
 function future:close() end
 
@@ -486,7 +499,7 @@ local graph = {}
 ---@param after string[]?
 ---@return cns.graph self
 function graph:add(name, fn, after) end
----@param options {cancel: cns.cancel?}?
+---@param options cns.spawn.options?
 ---@return table<string, any> results by name
 function graph:run(options) end
 
