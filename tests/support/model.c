@@ -265,6 +265,15 @@ void model_signal(volatile uint32_t *token) {
 
 /* ---- one execution -------------------------------------------------------------------------- */
 
+/* By itself: no local variable may live across getcontext. */
+static void make_coroutine(thread *t) {
+    getcontext(&t->context);
+    t->context.uc_stack.ss_sp = t->stack;
+    t->context.uc_stack.ss_size = STACK_SIZE;
+    t->context.uc_link = NULL;
+    makecontext(&t->context, thread_main, 0);
+}
+
 static void start_threads(void) {
     m.thread_count = 0;
     for (int i = 0; i < MODEL_THREADS_MAX && m.program->threads[i]; i++) {
@@ -272,11 +281,7 @@ static void start_threads(void) {
         t->state = RUNNABLE;
         t->history = (uint64_t)i;
         t->buffer_count = 0;
-        getcontext(&t->context);
-        t->context.uc_stack.ss_sp = t->stack;
-        t->context.uc_stack.ss_size = STACK_SIZE;
-        t->context.uc_link = NULL;
-        makecontext(&t->context, thread_main, 0);
+        make_coroutine(t);
         m.thread_count++;
     }
 }

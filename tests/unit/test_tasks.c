@@ -467,7 +467,7 @@ START_TEST(a_loop_covers_its_range_once) {
         int64_t bases[] = {0, -5000, INT64_MAX - count, INT64_MIN};
         marks m = {.seen = seen, .base = bases[round % 4], .fail_at = -1};
         m.grain = round % 3 ? (int64_t)cns_rng_below(&rng, 300) : 0;
-        m.fail_at = m.base - 1;
+        m.fail_at = m.base > 0 ? -1 : INT64_MAX; /* outside the range */
         cns_loop_options options = {.size = sizeof options, .grain = m.grain};
         options.priority = (cns_priority)(round % 3);
         support_status(context, CNS_OK,

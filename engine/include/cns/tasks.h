@@ -2,9 +2,13 @@
  *
  * cns/tasks.h - a work-stealing thread pool: tasks, parallel loops, graphs, cancellation.
  *
- * A pool of W workers starts W - 1 threads at most when the calling thread takes part by waiting:
- * whoever waits (await, for, reduce, graph run) runs tasks meanwhile, so nested parallelism cannot
- * deadlock, and idle threads sleep. All functions may be called from any thread, workers included,
+ * A pool of W workers starts W threads (fewer, with a warning in the log, when the OS refuses
+ * some). A waiting outside thread helps from an extra place of its own; a loop or graph uses W
+ * threads in all, at least 2, the caller included. Whoever waits (await, for, reduce, graph run)
+ * runs tasks meanwhile; idle threads sleep. Nested parallelism cannot deadlock, with one rule: what
+ * a task awaits must not depend on a task that spawned it. Where threads would wait for each other
+ * in a circle of futures, await gives CNS_E_INVALID; where waits nest too deeply for the threads
+ * the OS gives, CNS_E_LIMIT. All functions may be called from any thread, workers included,
  * unless said otherwise. A task must not outlive its pool: destroy cancels what has not begun and
  * waits for what has.
  */
@@ -85,7 +89,8 @@ typedef struct cns_spawn_options {
     cns_priority priority;
     cns_cancel *cancel;           /* a task not begun when it fires does not run; retained */
     void (*finalize)(void *user); /* called once, run or not, when the task is over; may be NULL */
-    uint32_t external;            /* 1: may block for long; never run inline by a waiting thread */
+    uint32_t external;            /* 1: may block for long; runs on workers, and never while one
+                                   * waits for something else. A task that awaits it may run it. */
     uint32_t reserved;
 } cns_spawn_options;
 
