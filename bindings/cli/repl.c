@@ -361,6 +361,8 @@ static int run_repl(const cli_command *command, int argc, char **argv) {
         code = script_open(&r.script, &options);
         if (code == CLI_SUCCESS) {
             code = start(&r, &options);
+            script_close_state(&r.script);
+            watchdog_finish();
         }
         script_close(&r.script);
         drop_chunk(&r);

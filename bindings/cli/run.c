@@ -142,10 +142,11 @@ static int run_script(const cli_command *command, script_options *options) {
         code = run_limited(&s, options);
         code = cli_finish_output(code);
     }
-    script_close(&s);
+    script_close_state(&s);
     if (started) {
         watchdog_finish();
     }
+    script_close(&s);
     return code;
 }
 

@@ -176,13 +176,18 @@ int script_call(script *s, int arguments, int results) {
     return status;
 }
 
-void script_close(script *s) {
+void script_close_state(script *s) {
     if (s->L) {
         script_use_reserve(s, true);
         watchdog_enter(s->L);
         lua_close(s->L);
         watchdog_leave();
+        s->L = NULL;
     }
+}
+
+void script_close(script *s) {
+    script_close_state(s);
     cns_heap_destroy(s->heap);
     cns_cancel_release(s->cancel);
     cns_context_destroy(s->context);

@@ -120,6 +120,9 @@ int script_open(script *s, script_options *options);
 void script_use_reserve(script *s, bool on);
 /* Calls the function below `arguments` values on the stack, with the message handler. */
 int script_call(script *s, int arguments, int results);
+/* Closes the Lua state, still under the watchdog: finalizers may loop. */
+void script_close_state(script *s);
+/* The rest; the watchdog, which knows the script's token, is finished by now. */
 void script_close(script *s);
 
 /* ---- partial.c ------------------------------------------------------------------------------- */

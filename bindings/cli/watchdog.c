@@ -51,6 +51,7 @@ static struct {
     _Atomic uint64_t first_interrupt_ns;
     int wake[2];
     pthread_t thread;
+    bool started;
     pthread_mutex_t lock; /* guards `threads` */
     lua_thread *threads;
     pthread_key_t key; /* its destructor unregisters an ending thread */
@@ -321,6 +322,7 @@ int watchdog_start(const watchdog_config *config) {
     if (error) {
         return error;
     }
+    watchdog.started = true;
     install_unless_ignored(SIGINT, &watchdog.old_interrupt);
     install_unless_ignored(SIGTERM, &watchdog.old_terminate);
     install_unless_ignored(SIGHUP, &watchdog.old_hangup);
@@ -343,6 +345,10 @@ stop_reason watchdog_settle(void) {
 }
 
 void watchdog_finish(void) {
+    if (!watchdog.started) {
+        return;
+    }
+    watchdog.started = false;
     ssize_t written = write(watchdog.wake[1], "q", 1);
     (void)written;
     pthread_join(watchdog.thread, NULL);

@@ -14,6 +14,8 @@ local command = absolute(arg[1])
 local here = absolute(arg[0]:match("^(.*)/") or ".")
 local folder = io.popen("mktemp -d"):read("l")
 local slow = tonumber(os.getenv("CNS_TEST_SLOW") or "1") -- sanitizers start slower
+-- ThreadSanitizer holds signals back while code that it does not know runs, such as Lua's.
+local signals = not os.getenv("CNS_TEST_NO_SIGNALS")
 local random = math.random
 math.randomseed(20240)
 
@@ -418,6 +420,7 @@ end
 
 for _, name in ipairs(names) do
     test("Ctrl-C: " .. name, function()
+        if not signals then return "skip" end
         for i = 1, 2 do
             local marker = folder .. "/marker"
             os.remove(report_path)
@@ -440,8 +443,10 @@ for _, name in ipairs(names) do
 end
 
 test("a report that hangs or fails does not hold the process", function()
-    expect(script("require 'cns.host'.publish('\"slow\"') while true do end",
-        {"--time-limit", "0.1"}, {env = own_report}), 6)
+    if signals then
+        expect(script("require 'cns.host'.publish('\"slow\"') while true do end",
+            {"--time-limit", "0.1"}, {env = own_report}), 6)
+    end
     expect(script("require 'cns.host'.publish('\"bad\"') error('first')", {}, {env = own_report}),
         1, nil, "no partial report: ")
     expect(script("error('first')", {"--json", report_path}, {env = own_report}), 1, nil,
@@ -455,7 +460,7 @@ test("a script error leaves a partial report", function()
 end)
 
 test("memory limit", function()
-    local limit = {"--memory", "32M", "--time-limit", "20"}
+    local limit = {"--memory", "32M", "--time-limit", tostring(20 * slow)}
     expect(script("local s = 'x' while true do s = s .. s end", limit), 6, nil, "memory limit")
     expect(script("string.rep('x', 1 << 30)", limit), 6, nil, "memory")
     expect(script("string.rep('x', 1 << 29, ',')", limit), 6, nil, "memory")
@@ -470,13 +475,13 @@ test("memory limit", function()
         limit), 6, nil, "memory limit")
     expect(script("error(string.rep('x', 1 << 30))", limit), 6)
     expect(script([[
-        for _ = 1, 20 do
+        for _ = 1, tonumber(arg[1]) do
             local kept = {}
             local ok, e = pcall(function()
                 while true do kept[#kept + 1] = ('x'):rep(1 << 20) .. #kept end end)
             assert(not ok and e == "not enough memory", e)
         end
-        print("went on")]], limit), 0, "went on")
+        print("went on")]], {"--memory", "32M", "--", slow > 1 and "2" or "20"}), 0, "went on")
     expect(script("local t = {} while true do pcall(function() t[#t + 1] = ('x'):rep(1e5) end) end",
         {"--memory", "8M", "--time-limit", "0.5"}), 6, nil, "time limit")
     expect(script("print(require 'cns.host'.memory_limit)", limit), 0, tostring(32 << 20))
@@ -495,7 +500,10 @@ test("tasks: limits reach the workers", function()
     expect(script(spin, {"--time-limit", "0.4", "--threads", "4", "--json", report_path},
         {env = own_report}), 6)
     assert((read(report_path) or ""):find("partial limit", 1, true))
-    expect(script(spin, {"--threads", "4"}, {env = own_report, signal = "INT", after = slow}), 130)
+    if signals then
+        expect(script(spin, {"--threads", "4"}, {env = own_report, signal = "INT", after = slow}),
+            130)
+    end
     expect(script([[
         local pool = require "cns".tasks.default()
         pool:spawn(function() local s = "x" while true do s = s .. s end end):await()]],
