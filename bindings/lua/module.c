@@ -162,6 +162,9 @@ int lcns_raise(lua_State *L, cns_status status) {
 void lcns_poll(lua_State *L) {
     const lcns_host *host = &lcns_shared_of(L)->host;
     cns_status status = host->poll ? host->poll(host->user) : CNS_OK;
+    if (status == CNS_OK) {
+        status = cns_cancel_poll(host->cancel);
+    }
     if (status != CNS_OK) {
         luaL_error(L, "interrupted: %s", cns_status_text(status));
     }
