@@ -453,8 +453,8 @@ static void pack_table(packer *p, int index) {
     lua_State *L = p->L;
     if (lua_getmetatable(L, index)) {
         const char *name = "?";
-        lua_getfield(L, -1, "__name");
-        if (lua_type(L, -1) == LUA_TSTRING) {
+        lua_pushliteral(L, "__name");
+        if (lua_rawget(L, -2) == LUA_TSTRING) {
             name = lua_tostring(L, -1);
         }
         refuse(p, index,

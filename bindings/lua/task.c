@@ -240,10 +240,8 @@ void lcns_spawn_options(lua_State *L, int arg, bool loop, lcns_spawn_settings *o
     lua_pop(L, 1);
     uint64_t deadline;
     if (lcns_option_duration(L, arg, "deadline", &deadline)) {
-        cns_cancel *child;
-        lcns_ok(L, cns_cancel_create(lcns_context(L), out->token, &child));
+        cns_cancel *child = lcns_new_cancel(L, out->token);
         cns_cancel_after(child, deadline ? deadline : 1);
-        lcns_push_cancel(L, child);
         lua_replace(L, keeper);
         out->token = child;
         out->watched = true;

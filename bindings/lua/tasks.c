@@ -112,8 +112,10 @@ static lcns_pool *create_pool(lua_State *L, uint32_t workers, const char *name) 
     cns_status status = CNS_E_NOMEM;
     size_t size = workers * sizeof *pool->workers;
     pool->workers = cns_context_resize(context, NULL, 0, size);
+    if (pool->workers) {
+        memset(pool->workers, 0, size); /* abandon looks at them */
+    }
     if (pool->workers && pool->path && pool->cpath) {
-        memset(pool->workers, 0, size);
         for (uint32_t i = 0; i < workers; i++) {
             pool->workers[i].pool = pool;
             pool->workers[i].worker = i + 1;
@@ -249,7 +251,14 @@ static int tasks_default(lua_State *L) {
 
 void lcns_push_cancel(lua_State *L, cns_cancel *cancel) {
     lcns_cancel_object *object = lcns_new(L, sizeof *object, LCNS_CANCEL_TYPE);
+    cns_cancel_retain(cancel);
     object->cancel = cancel;
+}
+
+cns_cancel *lcns_new_cancel(lua_State *L, cns_cancel *parent) {
+    lcns_cancel_object *object = lcns_new(L, sizeof *object, LCNS_CANCEL_TYPE);
+    lcns_ok(L, cns_cancel_create(lcns_context(L), parent, &object->cancel));
+    return object->cancel;
 }
 
 static int tasks_cancel(lua_State *L) {
@@ -257,8 +266,7 @@ static int tasks_cancel(lua_State *L) {
     if (!lua_isnoneornil(L, 1)) {
         parent = ((lcns_cancel_object *)lcns_check(L, 1, LCNS_CANCEL_TYPE))->cancel;
     }
-    lcns_cancel_object *object = lcns_new(L, sizeof *object, LCNS_CANCEL_TYPE);
-    lcns_ok(L, cns_cancel_create(lcns_context(L), parent, &object->cancel));
+    lcns_new_cancel(L, parent);
     return 1;
 }
 

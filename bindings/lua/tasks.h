@@ -75,8 +75,10 @@ void lcns_pool_retain(lcns_pool *pool);
 void lcns_pool_release(lcns_pool *pool);
 /* A handle that does not own the pool. */
 void lcns_push_pool(lua_State *L, lcns_pool *pool);
-/* Takes over the reference. */
+/* The userdata takes a reference of its own. */
 void lcns_push_cancel(lua_State *L, cns_cancel *cancel);
+/* A new token, pushed; the userdata has the reference. */
+cns_cancel *lcns_new_cancel(lua_State *L, cns_cancel *parent);
 
 typedef struct lcns_pool_object {
     lcns_object base;

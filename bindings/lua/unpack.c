@@ -129,7 +129,6 @@ static void push_handle(reader *r, uint32_t number) {
         break;
     }
     case LCNS_HANDLE_CANCEL:
-        cns_cancel_retain(handle->object);
         lcns_push_cancel(L, handle->object);
         break;
     case LCNS_HANDLE_POOL:
