@@ -405,7 +405,7 @@ CNS_INLINE void store_values_q8(vec_q8 h[8], uint8_t *const *out, uint32_t lanes
 }
 
 #endif
-/* ---- r1, r2, r4: slices of 128 bits, one message each (blake3_rows.inc) ----------------------- */
+/* ---- r1, r2, r4: slices of 128 bits, one message each (blake3_rows.inc) --- */
 
 /* order: words of each slice rearranged; two_two: two words of a, two of b; last_of: a with b's
  * last word; repeat: the same four words in every slice; load16: 16 bytes of each message. */
