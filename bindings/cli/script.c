@@ -180,7 +180,7 @@ void script_close_state(script *s) {
     if (s->L) {
         script_use_reserve(s, true);
         watchdog_enter(s->L);
-        lua_close(s->L);
+        lcns_close_state(s->L);
         watchdog_leave();
         s->L = NULL;
     }

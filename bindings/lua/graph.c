@@ -25,8 +25,8 @@ typedef struct graph_object {
 /* ---- building -------------------------------------------------------------------------------- */
 
 int lcns_pool_graph(lua_State *L) {
-    lcns_pool *pool = ((lcns_pool_object *)lcns_self(L))->pool;
     graph_object *graph = lcns_new(L, sizeof *graph, LCNS_GRAPH_TYPE);
+    lcns_pool *pool = ((lcns_pool_object *)lcns_self(L))->pool;
     lcns_pool_retain(pool);
     graph->pool = pool;
     lua_createtable(L, 1, 2);
@@ -74,6 +74,9 @@ static int graph_add(lua_State *L) {
     luaL_checktype(L, 2, LUA_TSTRING);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     lua_settop(L, 4);
+    push_after(L, 4); /* first: its metamethods may close this graph, or add to it */
+    lua_replace(L, 4);
+    lcns_self(L);
     int nodes = push_tables(L), names = nodes + 1;
     lua_pushvalue(L, 2);
     if (lua_rawget(L, names) != LUA_TNIL) {
@@ -88,7 +91,7 @@ static int graph_add(lua_State *L) {
     lua_rawseti(L, -2, NODE_NAME);
     lua_pushvalue(L, 3);
     lua_rawseti(L, -2, NODE_FUNCTION);
-    push_after(L, 4);
+    lua_pushvalue(L, 4);
     lua_rawseti(L, -2, NODE_AFTER);
     lua_rawseti(L, nodes, index);
     lua_pushvalue(L, 2);
@@ -249,19 +252,23 @@ static int run_protected(lua_State *L) {
 
 /* graph, options */
 static int graph_run_method(lua_State *L) {
-    graph_object *graph = lcns_self(L);
+    lcns_self(L);
     lua_settop(L, 2);
-    graph_run run = {.pool = graph->pool};
+    graph_run run = {0};
     lcns_spawn_options(L, 2, false, &run.settings);
+    luaL_checkstack(L, 4, "cns.tasks");
+    run.pool = ((graph_object *)lcns_self(L))->pool; /* a finaliser may have closed the graph */
     if (!lcns_pool_enter(run.pool)) {
         return luaL_error(L, LCNS_POOL_TYPE " is closed");
     }
+    lcns_pool_retain(run.pool);
     lua_pushcfunction(L, run_protected);
     lua_pushlightuserdata(L, &run);
     lua_pushvalue(L, 1);
     int status = lua_pcall(L, 2, 1, 0);
     free_run(&run);
     lcns_pool_done(run.pool);
+    lcns_pool_release(run.pool);
     return status == LUA_OK ? 1 : lua_error(L);
 }
 

@@ -219,9 +219,13 @@ static void run_loop(lua_State *L, loop_run *run) {
         (lcns_subject){.name = run->name, .role = "argument", .function_first = true, .loop = true};
     lcns_task_name(L, run->function, run->settings.name, run->name);
     luaL_checkstack(L, count + 8, "cns.tasks");
+    /* Only now: metamethods and finalisers may have closed the pool since the call began. */
+    lcns_pool_object *object = lcns_check(L, 1, LCNS_POOL_TYPE);
+    run->pool = object->pool;
     if (!lcns_pool_enter(run->pool)) {
         luaL_error(L, LCNS_POOL_TYPE " is closed");
     }
+    lcns_pool_retain(run->pool);
     lua_pushcfunction(L, run_protected);
     lua_pushlightuserdata(L, run);
     for (int i = 1; i <= count; i++) {
@@ -230,27 +234,25 @@ static void run_loop(lua_State *L, loop_run *run) {
     int status = lua_pcall(L, count + 1, run->outcome ? 1 : 0, 0);
     end_loop(L, run, true);
     lcns_pool_done(run->pool);
+    lcns_pool_release(run->pool);
     if (status != LUA_OK) {
         lua_error(L);
     }
-}
-
-static lcns_pool *self_pool(lua_State *L) {
-    return ((lcns_pool_object *)lcns_self(L))->pool;
 }
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
 /* pool, items, fn, options */
 int lcns_pool_map(lua_State *L) {
-    loop_run run = {.pool = self_pool(L), .kind = LCNS_TASK_MAP, .function = 3, .items = 2};
+    lcns_self(L);
+    loop_run run = {.kind = LCNS_TASK_MAP, .function = 3, .items = 2};
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     lua_settop(L, 4);
     run.first = 1;
     run.last = luaL_len(L, 2);
     lcns_spawn_options(L, 4, true, &run.settings);
-    lua_createtable(L, run.last < INT32_MAX ? (int)run.last : 0, 0);
+    lua_createtable(L, run.last > 0 && run.last <= LCNS_PRESIZE_MAX ? (int)run.last : 0, 0);
     run.outcome = lua_gettop(L);
     if (run.last > 0) {
         run_loop(L, &run);
@@ -260,7 +262,8 @@ int lcns_pool_map(lua_State *L) {
 
 /* pool, first, last, fn, options, ... */
 int lcns_pool_range(lua_State *L) {
-    loop_run run = {.pool = self_pool(L), .kind = LCNS_TASK_RANGE, .function = 4};
+    lcns_self(L);
+    loop_run run = {.kind = LCNS_TASK_RANGE, .function = 4};
     run.first = luaL_checkinteger(L, 2);
     run.last = luaL_checkinteger(L, 3);
     luaL_checktype(L, 4, LUA_TFUNCTION);
@@ -297,7 +300,8 @@ static void combine_all(lua_State *L, int values, int combine, lua_Integer count
 
 /* pool, first, last, fold, combine, options */
 int lcns_pool_reduce(lua_State *L) {
-    loop_run run = {.pool = self_pool(L), .kind = LCNS_TASK_RANGE, .function = 4};
+    lcns_self(L);
+    loop_run run = {.kind = LCNS_TASK_RANGE, .function = 4};
     run.first = luaL_checkinteger(L, 2);
     run.last = luaL_checkinteger(L, 3);
     luaL_checktype(L, 4, LUA_TFUNCTION);

@@ -66,7 +66,7 @@ void lcns_shared_release(lcns_shared *shared);
 /* Makes `L` (a fresh worker state) share `shared`; before luaopen_cns there. */
 void lcns_adopt(lua_State *L, lcns_shared *shared);
 
-/* lua_close for a state that adopted the engine. Its finalisers can make no more objects, which Lua
+/* lua_close for a state with the module. Its finalisers can make no more objects, which Lua
  * would not finalise. */
 void lcns_close_state(lua_State *L);
 

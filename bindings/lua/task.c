@@ -260,10 +260,13 @@ typedef struct future_object {
 } future_object;
 
 /* pool:spawn's future: the pool is kept alive by it until the results take the pool's place. */
-static future_object *new_future(lua_State *L, lcns_pool *pool) {
+static future_object *new_future(lua_State *L) {
     future_object *object = lcns_new(L, sizeof *object, LCNS_FUTURE_TYPE);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
+    /* Only now: a finaliser may have closed the pool since the call began. */
+    lcns_pool_object *self = lcns_check(L, 1, LCNS_POOL_TYPE);
+    lcns_pool *pool = self->pool;
     object->task = lcns_task_create(pool);
     if (!object->task) {
         lcns_raise(L, CNS_E_NOMEM);
@@ -274,9 +277,9 @@ static future_object *new_future(lua_State *L, lcns_pool *pool) {
 
 /* Stack: pool, (options,) function at `function`, arguments behind it. */
 static int spawn(lua_State *L, int function, lcns_spawn_settings *settings, int count) {
-    lcns_pool *pool = ((lcns_pool_object *)lua_touserdata(L, 1))->pool;
-    future_object *object = new_future(L, pool);
+    future_object *object = new_future(L);
     lcns_task *task = object->task;
+    lcns_pool *pool = task->pool;
     lcns_task_name(L, function, settings->name, task->name);
     task->token = settings->token;
     task->watched = settings->watched;
@@ -410,7 +413,7 @@ int lcns_pool_await_all(lua_State *L) {
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     lua_Integer count = luaL_len(L, 2);
-    lua_createtable(L, count < INT32_MAX ? (int)count : 0, 0);
+    lua_createtable(L, count > 0 && count <= LCNS_PRESIZE_MAX ? (int)count : 0, 0);
     for (lua_Integer i = 1; i <= count; i++) {
         lua_geti(L, 2, i);
         future_object *object = lcns_test(L, 4, LCNS_FUTURE_TYPE);

@@ -20,6 +20,9 @@
 #define LCNS_GRAPH_TYPE "cns.graph"
 #define LCNS_LENT_TYPE "cns.tasks.lent"
 
+/* A table is made this large beforehand at most: its length may be a metamethod's boast. */
+enum { LCNS_PRESIZE_MAX = 1 << 16 };
+
 typedef struct lcns_default_pool lcns_pool;
 typedef struct lcns_task lcns_task;
 typedef struct lcns_loop lcns_loop;
