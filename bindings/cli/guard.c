@@ -223,7 +223,7 @@ static int guarded_exit(lua_State *L) {
     watchdog_settle();
     if (lua_toboolean(L, 2) && lua_toboolean(L, lua_upvalueindex(1))) {
         watchdog_last_resort(WATCHDOG_GRACE_MS / 1000 + 2, code);
-        lua_close(L);
+        lcns_close_state(L);
     }
     code = cli_finish_output(code);
     fflush(NULL);

@@ -68,7 +68,7 @@ static void run_partial(partial *p, cns_heap *heap) {
         cli_error("no partial report: %s",
                   lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "unknown error");
     }
-    lua_close(L);
+    lcns_close_state(L);
 }
 
 void script_write_partial(script_host *host, const char *reason, const char *message) {

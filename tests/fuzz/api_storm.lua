@@ -75,7 +75,8 @@ local words = { "", "a", "\0", "a\0b", "u64", "f64", "i8", "string", "none", "re
     "blake3", "blake2b", "xxh3-64", "xxh3-128", "crc32c", "siphash24", "siphash13", "64 KiB",
     "1e999 GiB", "-1", "5 ms", "16777216 TiB", "NaN", "0x10", "%s%n", "\xff\xfe",
     ("k"):rep(16), ("z"):rep(32), ("x"):rep(100000), ("["):rep(5000), "{a: &a [*a, *a]}",
-    "[1,2,{\"a\":null}]", "- 1\n- b: 2", "/dev/null", "/nonexistent/x", "normal", "high", "\u{10ffff}" }
+    "[1,2,{\"a\":null}]", "- 1\n- b: 2", "/dev/null", "/nonexistent/x", "normal", "high",
+    "\u{10ffff}" }
 local numbers = { 0, 1, 2, 3, 7, 8, 16, 64, 100, 255, 256, 65535, 65536, -1, -2, 0.5, -0.0, 1e308,
     0 / 0, 1 / 0, -1 / 0, 2 ^ 53, 2 ^ 63, -2 ^ 63, math.maxinteger, math.mininteger,
     math.maxinteger - 1, 1 << 31, 1 << 32, (1 << 31) - 1, 1 << 62, 1e-300 }
@@ -101,7 +102,11 @@ local functions = {
     function() return require("cns").tasks.new({ workers = 2 }) end,
     function() return require("cns").tasks.default():spawn(function() return 1 end):await() end,
     function() coroutine.yield(1) end,
-    function(...) for i = 1, select("#", ...) do pcall((select(i, ...)).close, (select(i, ...))) end end,
+    function(...)
+        for i = 1, select("#", ...) do
+            pcall((select(i, ...)).close, (select(i, ...)))
+        end
+    end,
     function(b) b[1] = 3 return #b end,
     function() return function() return 1 end end,
     function() return ("x"):rep(1 << 20) end,
@@ -157,7 +162,8 @@ local function odd()
     if kind == 14 then
         local t = {}
         for _ = 1, random(4) do
-            local value = random(3) == 1 and any_object() or pick(random(2) == 1 and words or numbers)
+            local value = random(3) == 1 and any_object() or
+                pick(random(2) == 1 and words or numbers)
             t[pick(options)] = value
         end
         if random(2) == 1 then t.key = pick({ "u64", "string", ("k"):rep(16) }) end
@@ -194,13 +200,15 @@ end
 collect("cns", cns)
 
 -- The methods, found by the names that the meta file lists; kept raw, so that any self may come.
-local method_names = { "write", "read", "fill", "free", "resize", "alloc", "stats", "purge", "reset",
+local method_names = { "write", "read", "fill", "free", "resize", "alloc", "stats", "purge",
+    "reset",
     "check", "close", "mark", "restore", "new", "get", "set", "unpack", "valid", "handles", "type",
     "slice", "split", "borrow", "borrowed", "copy", "bytes", "set_bytes", "table", "append",
     "append_rows", "remove", "clear", "view", "fields", "update", "digest", "clone", "has", "pairs",
     "cancel", "after", "cancelled", "spawn", "spawn_with", "await_all", "map", "range", "reduce",
     "graph", "workers", "await", "wait", "done", "add", "run" }
-local metas = { "__index", "__newindex", "__len", "__gc", "__close", "__tostring", "__eq", "__call" }
+local metas = { "__index", "__newindex", "__len", "__gc", "__close", "__tostring", "__eq",
+    "__call" }
 local known = {}
 for _, make in ipairs(makers) do
     local ok, object = pcall(make)
@@ -303,7 +311,11 @@ local settings = {
     function() pcall(string.gsub, "abc", ".", function() call_one() end) end,
     function() if random(10) == 1 then collectgarbage() end end,
     close_something,
-    function() pcall(next(live) and function() for _ = 1, 20 do live[random(bag)] = nil end end) end,
+    function()
+        for _ = 1, 20 do
+            live[random(bag)] = nil
+        end
+    end,
     function()
         local object = pick(makers)()
         local co = coroutine.create(function() coroutine.yield() return object:close() end)

@@ -2,25 +2,52 @@
 # SPDX-License-Identifier: MIT
 #
 # run.sh [SECONDS] [TARGET...] - builds the fuzzers and runs each for so many seconds (60). What
-# they find is left in build/fuzz/findings; a finding becomes a unit test.
+# they find is left in build/fuzz/findings; a finding becomes a unit test. The target `storm` is a
+# script that calls everything in the Lua module with odd arguments.
 set -eu
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- heap map hash buffer lua
-mkdir -p build/fuzz/findings
-CC=clang cmake --preset fuzz >build/fuzz/configure.log
-cmake --build --preset fuzz --target $(printf "fuzz_%s " "$@") >build/fuzz/build.log || {
-    tail -n 30 build/fuzz/build.log
-    exit 1
+[ $# -gt 0 ] || set -- heap map hash buffer lua storm
+build=build/fuzz
+mkdir -p $build/findings
+
+build_target() {
+    case $1 in
+    storm) program=cnsengine ;;
+    *) program=fuzz_$1 ;;
+    esac
+    cmake --build --preset fuzz --target $program >$build/build.log || {
+        tail -n 30 $build/build.log
+        exit 1
+    }
 }
+
+run_storm() {
+    seed=$(date +%s)
+    $build/cnsengine run tests/fuzz/api_storm.lua --seed "$seed" --set seconds="$seconds" \
+        --memory 1GiB >$build/storm.log 2>&1 || {
+        tail -n 30 $build/storm.log
+        mv $build/storm.log $build/findings/storm-"$seed"
+    }
+}
+
+run_fuzzer() {
+    mkdir -p "$build/corpus/$1"
+    $build/tests/fuzz/fuzz_"$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 \
+        -verbosity=0 -print_final_stats=1 -artifact_prefix=$build/findings/"$1"- \
+        "$build/corpus/$1" 2>&1 |
+        grep -E 'number_of_executed|ERROR|SUMMARY|does not hold|Test unit' || true
+}
+
+CC=clang cmake --preset fuzz >$build/configure.log
 for target; do
-    corpus=build/fuzz/corpus/$target
-    mkdir -p "$corpus"
+    build_target "$target"
     printf 'fuzz: %s for %s s\n' "$target" "$seconds"
-    build/fuzz/tests/fuzz/fuzz_"$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 \
-        -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/findings/"$target"- \
-        "$corpus" 2>&1 | grep -E 'number_of_executed|ERROR|SUMMARY|does not hold|Test unit' || true
+    case $target in
+    storm) run_storm ;;
+    *) run_fuzzer "$target" ;;
+    esac
 done
-found=$(ls build/fuzz/findings | wc -l)
+found=$(ls $build/findings | wc -l)
 printf 'fuzz: %s findings\n' "$found"
 [ "$found" = 0 ]
