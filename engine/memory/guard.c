@@ -262,10 +262,10 @@ static char *raw_alloc(cns_guard *guard, size_t size, size_t alignment) {
     if (block_size == SIZE_MAX) {
         return NULL;
     }
-    char *block = cns_slabs_alloc(&guard->heap->slabs, size_class, block_size, alignment);
+    char *block = cns_slabs_alloc(&guard->heap->slabs, size_class, block_size, alignment, false);
     if (!block) { /* what waits in the ring may be what is lacking */
         ring_flush(guard);
-        block = cns_slabs_alloc(&guard->heap->slabs, size_class, block_size, alignment);
+        block = cns_slabs_alloc(&guard->heap->slabs, size_class, block_size, alignment, false);
     }
     return block;
 }

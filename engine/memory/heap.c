@@ -120,7 +120,7 @@ static void collect(cns_heap *heap) {
 }
 
 /* Every request that the fast path leaves. Counts no failure: some callers have another way. */
-static CNS_NOINLINE void *try_alloc(cns_heap *heap, size_t size, size_t alignment) {
+static CNS_NOINLINE void *try_alloc(cns_heap *heap, size_t size, size_t alignment, bool grows) {
     if (heap->guard) {
         return cns_guard_alloc(heap->guard, size, alignment);
     }
@@ -130,7 +130,7 @@ static CNS_NOINLINE void *try_alloc(cns_heap *heap, size_t size, size_t alignmen
     if (block_size == SIZE_MAX || !cns_heap_allows(heap, block_size)) {
         return NULL;
     }
-    void *block = cns_slabs_alloc(&heap->slabs, size_class, block_size, alignment);
+    void *block = cns_slabs_alloc(&heap->slabs, size_class, block_size, alignment, grows);
     if (!block) {
         return NULL;
     }
@@ -141,7 +141,7 @@ static CNS_NOINLINE void *try_alloc(cns_heap *heap, size_t size, size_t alignmen
 
 /* Kept apart, so that the fast path needs no stack frame. */
 static CNS_NOINLINE void *alloc_slow(cns_heap *heap, size_t size) {
-    void *block = try_alloc(heap, size, CNS_BLOCK_ALIGN);
+    void *block = try_alloc(heap, size, CNS_BLOCK_ALIGN, false);
     heap->failures += !block;
     return block;
 }
@@ -173,7 +173,7 @@ void *cns_heap_alloc_aligned(cns_heap *heap, size_t size, size_t alignment) {
     }
     void *block = NULL;
     if (cns_is_power_of_two(alignment) && alignment <= CNS_BLOCK_ALIGN_MAX) {
-        block = try_alloc(heap, size, alignment);
+        block = try_alloc(heap, size, alignment, false);
     }
     heap->failures += !block;
     return block;
@@ -230,19 +230,39 @@ void cns_heap_free_remote(cns_heap *heap, void *pointer, size_t size) {
 
 /* ---- reallocation --------------------------------------------------------------------------- */
 
+/* A large block grows where it lies if there is room behind it; then only the growth is charged. */
+static bool grow_in_place(cns_heap *heap, cns_slab *slab, size_t size) {
+    size_t have = slab->block_size;
+    size_t block_size = cns_size_rounded(size);
+    if (have <= CNS_CLASS_SIZE_MAX || block_size == SIZE_MAX) {
+        return false;
+    }
+    collect(heap);
+    if (!cns_heap_allows(heap, block_size - have) || !cns_slabs_grow(slab, block_size)) {
+        return false;
+    }
+    heap->live += block_size - have;
+    if (heap->live > heap->peak) {
+        heap->peak = heap->live;
+    }
+    return true;
+}
+
 static void *try_realloc(cns_heap *heap, void *pointer, size_t old_size, size_t new_size) {
     if (heap->guard) {
         return cns_guard_realloc(heap->guard, pointer, old_size, new_size);
     }
-    size_t have = cns_slab_of(pointer)->block_size;
-    if (new_size <= have && !cns_heap_shrink_moves(have, new_size)) {
-        cns_poison(pointer, have);
+    cns_slab *slab = cns_slab_of(pointer);
+    size_t have = slab->block_size;
+    bool fits = new_size <= have;
+    if (fits ? !cns_heap_shrink_moves(have, new_size) : grow_in_place(heap, slab, new_size)) {
+        cns_poison(pointer, slab->block_size);
         cns_unpoison(pointer, new_size);
         return pointer;
     }
-    void *moved = try_alloc(heap, new_size, CNS_BLOCK_ALIGN);
+    void *moved = try_alloc(heap, new_size, CNS_BLOCK_ALIGN, !fits);
     if (!moved) {
-        return new_size <= have ? pointer : NULL;
+        return fits ? pointer : NULL;
     }
     size_t kept = old_size < new_size ? old_size : new_size;
     memcpy(moved, pointer, kept < have ? kept : have);

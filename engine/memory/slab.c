@@ -20,6 +20,7 @@ enum {
     SLICES_SMALL_MAX = 8, /* ... whose blocks are small */
     CARVE_BYTES = 4096,   /* touch fresh memory about a page at a time */
     RETAIN_MIN = 16 * 1024 * 1024,
+    GROWTH_MAX = 8,         /* times its size: the room a growing block may be given */
     RETAIN_LIMIT_SHARE = 32 /* under a context limit, retain at most this fraction of it */
 };
 
@@ -361,6 +362,20 @@ static void *alloc_alone(cns_slabs *slabs, size_t block_size, size_t alignment) 
     return slab_base(slab);
 }
 
+/* The longest kept segment within reason: the room behind the block is what it will grow into, and
+ * costs no memory that was not held already. */
+static cns_segment *find_large_roomy(cns_slabs *slabs, size_t size) {
+    cns_segment *best = NULL;
+    cns_segment *segment = slabs->bins[CNS_BIN_LARGE_FREE];
+    for (; segment; segment = segment->next) {
+        if (segment->mapped >= size && segment->mapped / GROWTH_MAX <= size &&
+            (!best || segment->mapped > best->mapped)) {
+            best = segment;
+        }
+    }
+    return best;
+}
+
 static cns_segment *find_large_free(cns_slabs *slabs, size_t size) {
     cns_segment *segment = slabs->bins[CNS_BIN_LARGE_FREE];
     while (segment && (segment->mapped < size || segment->mapped - size > size / 8)) {
@@ -369,11 +384,13 @@ static cns_segment *find_large_free(cns_slabs *slabs, size_t size) {
     return segment;
 }
 
-static void *alloc_large(cns_slabs *slabs, size_t block_size, size_t alignment) {
+static void *alloc_large(cns_slabs *slabs, size_t block_size, size_t alignment, bool grows) {
     size_t offset = alignment > CNS_SLICE ? alignment : CNS_SLICE;
-    cns_segment *segment = find_large_free(slabs, offset + block_size);
+    cns_segment *segment = grows ? find_large_roomy(slabs, offset + block_size)
+                                 : find_large_free(slabs, offset + block_size);
     if (segment) {
         bin_remove(slabs, segment);
+        segment->dirty = 1;
         memset(segment->slabs, 0, sizeof segment->slabs); /* the last block may have begun later */
     } else {
         segment = segment_map(slabs, offset + block_size);
@@ -390,8 +407,19 @@ static void *alloc_large(cns_slabs *slabs, size_t block_size, size_t alignment) 
                        .carved = 1,
                        .capacity = 1,
                        .first = (uint8_t)first};
-    cns_unpoison((char *)segment + CNS_SLICE, segment->mapped - CNS_SLICE);
+    cns_poison((char *)segment + CNS_SLICE, segment->mapped - CNS_SLICE);
+    cns_unpoison((char *)segment + offset, block_size);
     return (char *)segment + offset;
+}
+
+bool cns_slabs_grow(cns_slab *slab, size_t block_size) {
+    const cns_segment *segment = cns_segment_of(slab);
+    if (segment->bin != CNS_BIN_LARGE ||
+        block_size > segment->mapped - (size_t)slab->first * CNS_SLICE) {
+        return false;
+    }
+    slab->block_size = block_size;
+    return true;
 }
 
 size_t cns_slabs_fit(size_t size, size_t alignment, unsigned *size_class) {
@@ -412,14 +440,15 @@ size_t cns_slabs_fit(size_t size, size_t alignment, unsigned *size_class) {
     return cns_class_size(c);
 }
 
-void *cns_slabs_alloc(cns_slabs *slabs, unsigned size_class, size_t block_size, size_t alignment) {
+void *cns_slabs_alloc(cns_slabs *slabs, unsigned size_class, size_t block_size, size_t alignment,
+                      bool grows) {
     if (size_class != CNS_CLASS_NONE) {
         return alloc_classed(slabs, size_class);
     }
     if (block_size <= CNS_CLASS_SIZE_MAX) {
         return alloc_alone(slabs, block_size, alignment);
     }
-    return alloc_large(slabs, block_size, alignment);
+    return alloc_large(slabs, block_size, alignment, grows);
 }
 
 static void free_unclassed(cns_slabs *slabs, cns_slab *slab) {
@@ -519,6 +548,28 @@ static size_t segment_purge(cns_slabs *slabs, cns_segment *segment) {
     return purged;
 }
 
+/* Where the one block of a large segment ends, from the segment's beginning. */
+static size_t large_end(const cns_segment *segment) {
+    unsigned first = 1;
+    while (segment->slabs[first].capacity == 0) { /* the others are zeroed */
+        first *= 2;
+    }
+    return (size_t)first * CNS_SLICE + segment->slabs[first].block_size;
+}
+
+/* The same for the room behind a large block, where an earlier block's contents may lie. */
+static size_t large_purge(cns_slabs *slabs, cns_segment *segment) {
+    size_t page = cns_os_page_size();
+    size_t end = segment->mapped / page * page;
+    size_t begin = cns_align_up(large_end(segment), page);
+    if (!segment->dirty || begin >= end ||
+        !cns_context_purge(slabs->context, (char *)segment + begin, end - begin)) {
+        return 0;
+    }
+    segment->dirty = 0;
+    return end - begin;
+}
+
 size_t cns_slabs_purge(cns_slabs *slabs) {
     retire_idle(slabs);
     size_t given_back = (size_t)slabs->retained;
@@ -527,6 +578,9 @@ size_t cns_slabs_purge(cns_slabs *slabs) {
         for (cns_segment *segment = slabs->bins[bin]; segment; segment = segment->next) {
             given_back += segment_purge(slabs, segment);
         }
+    }
+    for (cns_segment *segment = slabs->bins[CNS_BIN_LARGE]; segment; segment = segment->next) {
+        given_back += large_purge(slabs, segment);
     }
     return given_back;
 }

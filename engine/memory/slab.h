@@ -8,9 +8,10 @@
  *
  * A block's slab is found from its address alone: mask to the segment, index by slice. A block of
  * over 128 KiB is a segment of its own, longer, with one slab of one block; so every block is freed
- * the same way and its size need not be trusted. After mimalloc (Leijen, Zorn, de Moura 2019):
- * a free list per slab keeps neighbours together and tells at once when a slab is empty. One
- * thread at a time.
+ * the same way and its size need not be trusted. A large block that a realloc moves gets the
+ * longest kept segment within reason, and grows into the room behind it. After mimalloc (Leijen,
+ * Zorn, de Moura 2019): a free list per slab keeps neighbours together and tells at once when a
+ * slab is empty. One thread at a time.
  */
 #ifndef CNS_MEMORY_SLAB_H
 #define CNS_MEMORY_SLAB_H
@@ -83,7 +84,8 @@ struct cns_segment {
     cns_segment *previous;
     size_t mapped;
     uint64_t free;  /* slices */
-    uint64_t dirty; /* slices that have been used since the OS last had them */
+    uint64_t dirty; /* slices that have been used since the OS last had them; with a large block:
+                       not 0 when the room behind it may have been */
     uint32_t bin;
     uint16_t slab_offset[CNS_SLICES]; /* from the segment to the slab that a slice belongs to */
     cns_slab slabs[CNS_SLICES];
@@ -98,8 +100,13 @@ void cns_slabs_reset(cns_slabs *slabs);
 /* The class and the size of the block that serves a request; SIZE_MAX when none can. alignment: a
  * power of two, 16 to CNS_BLOCK_ALIGN_MAX. */
 size_t cns_slabs_fit(size_t size, size_t alignment, unsigned *size_class);
-/* A block as cns_slabs_fit said; NULL when the context gives no memory. */
-void *cns_slabs_alloc(cns_slabs *slabs, unsigned size_class, size_t block_size, size_t alignment);
+/* A block as cns_slabs_fit said; NULL when the context gives no memory. `grows`: it is likely to be
+ * asked to grow. */
+void *cns_slabs_alloc(cns_slabs *slabs, unsigned size_class, size_t block_size, size_t alignment,
+                      bool grows);
+/* Makes a large block's size `block_size` (as of cns_slabs_fit, and no less than it is) where it
+ * lies; false when there is no room. */
+bool cns_slabs_grow(cns_slab *slab, size_t block_size);
 /* Frees a block of any slab. */
 void cns_slabs_free(cns_slabs *slabs, cns_slab *slab, void *block);
 /* The bytes given back to the OS or the host. */

@@ -391,6 +391,74 @@ START_TEST(failing_allocations_are_survived) {
 }
 END_TEST
 
+#ifndef CNS_DEBUG /* guard mode moves every block that grows */
+/* A block that grows is given kept memory to grow into: it stays where it is, is charged what it
+ * grows by and no more, and stops at the budget. */
+START_TEST(large_blocks_grow_in_place) {
+    enum { FROM = 200000, TO = 1000000, BUDGET = 4 << 20 };
+    cns_context *context = support_context();
+    cns_heap *heap = create(context, 0, BUDGET, 0);
+    cns_heap_free(heap, cns_heap_alloc(heap, TO), TO); /* is kept */
+    uint64_t reserved = stats_of(heap).reserved_bytes;
+    unsigned char *block = cns_heap_alloc(heap, 100000);
+    memset(block, 7, 100000);
+    block = cns_heap_realloc(heap, block, 100000, FROM);
+    unsigned char *first = block;
+    size_t size = FROM;
+    for (; size < TO; size += 50000) {
+        block = cns_heap_realloc(heap, block, size, size + 50000);
+        ck_assert_ptr_eq(block, first);
+        memset(block + size, 7, 50000);
+        ck_assert_uint_eq(stats_of(heap).live_bytes, cns_heap_charge(size + 50000));
+        support_status(context, CNS_OK, cns_heap_check(heap));
+    }
+    ck_assert_uint_le(stats_of(heap).reserved_bytes, reserved + (512u << 10));
+    ck_assert_uint_eq(stats_of(heap).live_count, 1);
+    for (size_t i = 0; i < 100000; i++) {
+        REQUIRE(block[i] == 7);
+    }
+    block = cns_heap_realloc(heap, block, size, 1000); /* moves: that saves memory */
+    ck_assert_uint_eq(stats_of(heap).live_bytes, cns_heap_charge(1000));
+    cns_heap_free(heap, block, 1000);
+    support_status(context, CNS_OK, cns_heap_check(heap));
+    cns_heap_destroy(heap);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* Growth in place obeys the budget, and purge takes the room back without harm to the block. */
+START_TEST(room_to_grow_is_bounded_and_purged) {
+    enum { FROM = 300000, TO = 2000000 };
+    cns_context *context = support_context();
+    cns_heap *heap = create(context, 0, 0, 0);
+    unsigned char *block = cns_heap_alloc(heap, TO);
+    memset(block, 9, TO);
+    cns_heap_free(heap, block, TO);
+    block = cns_heap_realloc(heap, cns_heap_alloc(heap, 1000), 1000, FROM);
+    memset(block, 3, FROM);
+    cns_heap_set_budget(heap, cns_heap_charge(FROM) + 4096, 0);
+    ck_assert_ptr_null(cns_heap_realloc(heap, block, FROM, TO));
+    ck_assert_uint_eq(stats_of(heap).live_bytes, cns_heap_charge(FROM));
+    ck_assert_uint_eq(stats_of(heap).failures, 1);
+    cns_heap_purge(heap);
+    ck_assert_uint_eq(cns_heap_purge(heap), 0);
+    cns_heap_set_budget(heap, cns_heap_charge(TO), 0); /* too little for two copies */
+    unsigned char *grown = cns_heap_realloc(heap, block, FROM, TO);
+    ck_assert_ptr_eq(grown, block);
+    for (size_t i = 0; i < FROM; i++) {
+        REQUIRE(grown[i] == 3);
+    }
+    memset(grown, 4, TO);
+    ck_assert_uint_eq(stats_of(heap).live_bytes, cns_heap_charge(TO));
+    ck_assert_uint_eq(stats_of(heap).peak_bytes, cns_heap_charge(TO));
+    support_status(context, CNS_OK, cns_heap_check(heap));
+    cns_heap_free(heap, grown, TO);
+    cns_heap_destroy(heap);
+    support_context_destroy(context);
+}
+END_TEST
+#endif
+
 START_TEST(bulk_operations_give_memory_back) {
     cns_context *context = support_context();
     cns_heap *heap = create(context, 0, 0, 0);
@@ -707,6 +775,10 @@ int main(void) {
     tcase_add_test(cases, misuse_is_refused);
     tcase_add_test(cases, a_context_limit_leaves_the_heap_usable);
     tcase_add_test(cases, failing_allocations_are_survived);
+#ifndef CNS_DEBUG
+    tcase_add_test(cases, large_blocks_grow_in_place);
+    tcase_add_test(cases, room_to_grow_is_bounded_and_purged);
+#endif
     tcase_add_test(cases, bulk_operations_give_memory_back);
     tcase_add_test(cases, other_threads_free);
     tcase_add_test(cases, guard_sees_bad_frees);
