@@ -11,9 +11,10 @@ static const char script[] =
     "if kind == 0 then\n"
     "  local value = cns.json.decode(text)\n"
     "  local again = cns.json.encode(value)\n"
-    "  assert(cns.json.encode(cns.json.decode(again)) == again)\n"
+    "  if cns.json.encode(cns.json.decode(again)) ~= again then error({}) end\n"
     "elseif kind == 1 then cns.yaml.decode(text)\n"
-    "elseif kind == 2 then assert(cns.bytes(text) >= 0)\n"
+    "elseif kind == 2 then\n"
+    "  if cns.bytes(text) < 0 then error({}) end\n"
     "else cns.hash.blake2b(text, {size = #text % 70, key = text:sub(1, 70)}) end\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -27,11 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FUZZ_CHECK(luaL_loadstring(L, script) == LUA_OK);
     lua_pushinteger(L, data[0] & 3);
     lua_pushlstring(L, (const char *)data + 1, size - 1);
-    lua_pcall(L, 2, 0, 0); /* an error is a fine answer */
-    if (lua_gettop(L) == 1) {
-        const char *message = lua_tostring(L, -1);
-        FUZZ_CHECK(message && !strstr(message, "assertion failed"));
-    }
+    /* A message is a fine answer; a table is the script's own complaint. */
+    FUZZ_CHECK(lua_pcall(L, 2, 0, 0) == LUA_OK || lua_type(L, -1) == LUA_TSTRING);
     lua_close(L);
     return 0;
 }
