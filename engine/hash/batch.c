@@ -80,6 +80,19 @@ static void hash_alone(const message_batch *batch, size_t index) {
                     batch->out + index * batch->spec->digest_size);
 }
 
+/* The block from `whole` on: in the message where it is full, else padded with zeros in `tail`. */
+static const uint8_t *last_block(const uint8_t *message, size_t whole, size_t size, uint8_t *tail,
+                                 size_t block_size) {
+    if (size - whole == block_size) {
+        return message + whole;
+    }
+    memset(tail, 0, block_size);
+    if (size > whole) {
+        memcpy(tail, message + whole, size - whole);
+    }
+    return tail;
+}
+
 /* ---- BLAKE3: messages of one chunk ---------------------------------------------------------- */
 
 static void run_blake3(const message_batch *batch, const size_t *indices, uint32_t count) {
@@ -101,15 +114,7 @@ static void run_blake3(const message_batch *batch, const size_t *indices, uint32
         job.blocks[i] = blocks;
         job.last_length[i] = (uint32_t)(size - whole);
         job.out[i] = direct ? batch->out + indices[i] * digest_size : values[i];
-        if (size - whole == CNS_BLAKE3_BLOCK) {
-            job.last[i] = message + whole;
-            continue;
-        }
-        memset(tails[i], 0, sizeof tails[i]);
-        if (size > whole) {
-            memcpy(tails[i], message + whole, size - whole);
-        }
-        job.last[i] = tails[i];
+        job.last[i] = last_block(message, whole, size, tails[i], CNS_BLAKE3_BLOCK);
     }
     batch->spec->kernels->blake3_lanes(&job);
     for (uint32_t i = 0; i < count && !direct; i++) {
@@ -149,15 +154,7 @@ static void run_blake2b(const message_batch *batch, const size_t *indices, uint3
         job.blocks[i] = blocks;
         job.total[i] = start->total + size;
         job.out[i] = direct ? batch->out + indices[i] * digest_size : values[i];
-        if (size - whole == CNS_BLAKE2B_BLOCK) {
-            job.last[i] = message + whole;
-            continue;
-        }
-        memset(tails[i], 0, sizeof tails[i]);
-        if (size > whole) {
-            memcpy(tails[i], message + whole, size - whole);
-        }
-        job.last[i] = tails[i];
+        job.last[i] = last_block(message, whole, size, tails[i], CNS_BLAKE2B_BLOCK);
     }
     batch->spec->kernels->blake2b_lanes(&job);
     for (uint32_t i = 0; i < count && !direct; i++) {
