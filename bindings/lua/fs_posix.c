@@ -343,26 +343,38 @@ static void sync_folder(char *path) {
     }
 }
 
-static int fs_write_atomic(lua_State *L) {
-    size_t size;
-    const char *path = check_path(L, 1);
-    luaL_checktype(L, 2, LUA_TSTRING);
-    const char *text = lua_tolstring(L, 2, &size);
-    size_t room = strlen(path) + 64;
-    char *temporary = lua_newuserdatauv(L, room, 0);
+/* A device, a pipe or the like is written to: a rename would put a file in its place, and root may
+ * do that even to /dev/null. 0 or errno. */
+static int write_through(const char *path, const char *data, size_t size) {
+    int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno;
+    }
+    int error = write_all(fd, data, size);
+    if (close(fd) != 0 && error == 0) {
+        error = errno;
+    }
+    return error;
+}
+
+/* Writes beside the file and renames. `temporary` has room for the path and 64 bytes. 0 or errno.
+ */
+static int replace_file(char *temporary, size_t room, const char *path, const char *data,
+                        size_t size) {
     int fd = -1;
     for (int attempt = 0; fd < 0 && attempt < 100; attempt++) {
         /* O_EXCL: neither a file nor a link that somebody put there is written through. */
-        snprintf(temporary, room, "%s.%ld-%p-%d.tmp", path, (long)getpid(), (void *)L, attempt);
+        snprintf(temporary, room, "%s.%ld-%p-%d.tmp", path, (long)getpid(), (void *)temporary,
+                 attempt);
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST) {
             break;
         }
     }
     if (fd < 0) {
-        return result(L, 1, path);
+        return errno;
     }
-    int error = fill_file(fd, path, text, size);
+    int error = fill_file(fd, path, data, size);
     if (close(fd) != 0 && error == 0) {
         error = errno;
     }
@@ -371,9 +383,26 @@ static int fs_write_atomic(lua_State *L) {
     }
     if (error != 0) {
         (void)unlink(temporary);
-        return fail(L, error, path);
+        return error;
     }
     sync_folder(temporary);
+    return 0;
+}
+
+static int fs_write_atomic(lua_State *L) {
+    size_t size;
+    const char *path = check_path(L, 1);
+    luaL_checktype(L, 2, LUA_TSTRING);
+    const char *text = lua_tolstring(L, 2, &size);
+    size_t room = strlen(path) + 64;
+    char *temporary = lua_newuserdatauv(L, room, 0);
+    struct stat old;
+    bool special = stat(path, &old) == 0 && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode);
+    int error =
+        special ? write_through(path, text, size) : replace_file(temporary, room, path, text, size);
+    if (error != 0) {
+        return fail(L, error, path);
+    }
     lua_pushboolean(L, 1);
     return 1;
 }

@@ -59,6 +59,24 @@ return function(test)
         t.raises("string expected", fs.write_atomic, root .. "/x")
     end)
 
+    test("what is no file is written to and not replaced", function(t)
+        -- Links, so that a mistake here costs a link and not the machine's device.
+        for _, device in ipairs {"null", "full"} do
+            assert(os.execute(("ln -s /dev/%s '%s/%s'"):format(device, root, device)))
+        end
+        t.equal(fs.write_atomic(root .. "/null", "x"), true)
+        t.fails("No space left", fs.write_atomic(root .. "/full", "x"))
+        t.equal(fs.stat(root .. "/null").kind, "other")
+        t.equal(fs.stat(root .. "/full").kind, "other")
+        assert(os.execute(("mkfifo '%s/pipe' && cat '%s/pipe' >'%s/out' &"):format(root, root, root)))
+        while not fs.stat(root .. "/pipe") do end
+        t.equal(fs.write_atomic(root .. "/pipe", "through"), true)
+        while read(root .. "/out") ~= "through" do end
+        t.equal(fs.stat(root .. "/pipe").kind, "other")
+        t.fails("directory", fs.write_atomic(root, "x"))
+        t.equal(#fs.list(root), 4 + 1, "nothing is left behind")
+    end)
+
     test("remove_tree takes only what tempdir made", function(t)
         t.raises("not a folder that fs.tempdir made", fs.remove_tree, "/tmp")
         t.raises("not a folder that fs.tempdir made", fs.remove_tree, root .. "/.")
