@@ -259,11 +259,14 @@ END_TEST
 #endif
 #endif
 
+enum { NOT_RUN = 77 }; /* CTest shows it as skipped */
+
 int main(void) {
 #ifdef UNDER_TSAN
-    /* One thread with stacks of its own making: nothing for this sanitizer, which stumbles. */
+    /* One thread that switches between stacks of its own making: there is nothing for this
+     * sanitizer to find, and it takes the switches for calls that never return. */
     puts("deque_model: not run under ThreadSanitizer");
-    return EXIT_SUCCESS;
+    return NOT_RUN;
 #endif
     Suite *suite = suite_create("deque_model");
     TCase *cases = tcase_create("deque_model");
