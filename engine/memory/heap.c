@@ -53,12 +53,8 @@ static cns_status check_config(cns_context *context, const cns_heap_config *conf
     return CNS_OK;
 }
 
-cns_status cns_heap_create(cns_context *context, const cns_heap_config *config, cns_heap **out) {
-    static const cns_heap_config defaults = {.size = sizeof defaults};
-    if (!context || !out) {
-        return cns_fail(context, CNS_E_INVALID, "heap: context and out must not be NULL");
-    }
-    config = config ? config : &defaults;
+static cns_status create(cns_context *context, const cns_heap_config *config, bool guarded,
+                         cns_heap **out) {
     cns_status status = check_config(context, config);
     if (status != CNS_OK) {
         return status;
@@ -76,7 +72,7 @@ cns_status cns_heap_create(cns_context *context, const cns_heap_config *config, 
     copy_tag(heap, config->tag ? config->tag : "heap");
     atomic_init(&heap->remote, NULL);
     cns_slabs_init(&heap->slabs, context);
-    if (wants_guard(config)) {
+    if (guarded) {
         status = cns_guard_create(heap, &heap->guard);
         if (status != CNS_OK) {
             cns_context_free(context, heap, sizeof *heap, _Alignof(cns_heap));
@@ -87,6 +83,20 @@ cns_status cns_heap_create(cns_context *context, const cns_heap_config *config, 
     }
     *out = heap;
     return CNS_OK;
+}
+
+cns_status cns_heap_create(cns_context *context, const cns_heap_config *config, cns_heap **out) {
+    static const cns_heap_config defaults = {.size = sizeof defaults};
+    if (!context || !out) {
+        return cns_fail(context, CNS_E_INVALID, "heap: context and out must not be NULL");
+    }
+    config = config ? config : &defaults;
+    return create(context, config, wants_guard(config), out);
+}
+
+cns_status cns_heap_create_plain(cns_context *context, const cns_heap_config *config,
+                                 cns_heap **out) {
+    return create(context, config, false, out);
 }
 
 void cns_heap_destroy(cns_heap *heap) {
@@ -130,7 +140,13 @@ static CNS_NOINLINE void *try_alloc(cns_heap *heap, size_t size, size_t alignmen
     if (block_size == SIZE_MAX || !cns_heap_allows(heap, block_size)) {
         return NULL;
     }
-    void *block = cns_slabs_alloc(&heap->slabs, size_class, block_size, alignment, grows);
+    void *block = NULL;
+    if (grows && size_class != CNS_CLASS_NONE && block_size >= CNS_ROOMY_MIN) {
+        block = cns_slabs_alloc_roomy(&heap->slabs, block_size);
+    }
+    if (!block) {
+        block = cns_slabs_alloc(&heap->slabs, size_class, block_size, alignment, grows);
+    }
     if (!block) {
         return NULL;
     }
@@ -234,7 +250,7 @@ void cns_heap_free_remote(cns_heap *heap, void *pointer, size_t size) {
 static bool grow_in_place(cns_heap *heap, cns_slab *slab, size_t size) {
     size_t have = slab->block_size;
     size_t block_size = cns_size_rounded(size);
-    if (have <= CNS_CLASS_SIZE_MAX || block_size == SIZE_MAX) {
+    if (slab->size_class != CNS_CLASS_NONE || block_size == SIZE_MAX) {
         return false;
     }
     collect(heap);

@@ -56,6 +56,11 @@ static inline void cns_heap_unaccount(cns_heap *heap, size_t bytes) {
     heap->frees++;
 }
 
+/* cns_heap_create without guard mode whatever the build, so that debug builds test the slabs, too.
+ */
+cns_status cns_heap_create_plain(cns_context *context, const cns_heap_config *config,
+                                 cns_heap **out);
+
 /* Whether a block that holds `have` bytes should move when it shrinks to `size`: only when that
  * saves half, since Lua's shrinking vectors otherwise pay a copy for little. */
 static inline bool cns_heap_shrink_moves(size_t have, size_t size) {

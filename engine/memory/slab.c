@@ -20,8 +20,11 @@ enum {
     SLICES_SMALL_MAX = 8, /* ... whose blocks are small */
     CARVE_BYTES = 4096,   /* touch fresh memory about a page at a time */
     RETAIN_MIN = 16 * 1024 * 1024,
-    GROWTH_MAX = 8,         /* times its size: the room a growing block may be given */
-    RETAIN_LIMIT_SHARE = 32 /* under a context limit, retain at most this fraction of it */
+    GROWTH_MAX = 8,          /* times its size: the room a growing large block may be given */
+    MEDIUM_GROWTH_MAX = 256, /* ... and one that has a class */
+    ROOMY_MAX = 4,           /* blocks at once with a class that lie in a large segment */
+    ROOMY_SEARCH = 8,        /* kept segments looked at: each look may miss the cache */
+    RETAIN_LIMIT_SHARE = 32  /* under a context limit, retain at most this fraction of it */
 };
 
 #define ALL_FREE (~UINT64_C(1)) /* all slices but the header's */
@@ -364,11 +367,11 @@ static void *alloc_alone(cns_slabs *slabs, size_t block_size, size_t alignment) 
 
 /* The longest kept segment within reason: the room behind the block is what it will grow into, and
  * costs no memory that was not held already. */
-static cns_segment *find_large_roomy(cns_slabs *slabs, size_t size) {
+static cns_segment *find_large_roomy(cns_slabs *slabs, size_t size, unsigned growth) {
     cns_segment *best = NULL;
     cns_segment *segment = slabs->bins[CNS_BIN_LARGE_FREE];
-    for (; segment; segment = segment->next) {
-        if (segment->mapped >= size && segment->mapped / GROWTH_MAX <= size &&
+    for (unsigned seen = 0; segment && seen < ROOMY_SEARCH; segment = segment->next, seen++) {
+        if (segment->mapped >= size && segment->mapped / growth <= size &&
             (!best || segment->mapped > best->mapped)) {
             best = segment;
         }
@@ -384,23 +387,12 @@ static cns_segment *find_large_free(cns_slabs *slabs, size_t size) {
     return segment;
 }
 
-static void *alloc_large(cns_slabs *slabs, size_t block_size, size_t alignment, bool grows) {
-    size_t offset = alignment > CNS_SLICE ? alignment : CNS_SLICE;
-    cns_segment *segment = grows ? find_large_roomy(slabs, offset + block_size)
-                                 : find_large_free(slabs, offset + block_size);
-    if (segment) {
-        bin_remove(slabs, segment);
-        segment->dirty = 1;
-        memset(segment->slabs, 0, sizeof segment->slabs); /* the last block may have begun later */
-    } else {
-        segment = segment_map(slabs, offset + block_size);
-        if (!segment) {
-            return NULL;
-        }
-    }
+/* Hands out a listed or fresh large segment as one block. */
+static void *large_use(cns_slabs *slabs, cns_segment *segment, size_t offset, size_t block_size) {
     bin_insert(slabs, segment, CNS_BIN_LARGE);
     unsigned first = (unsigned)(offset / CNS_SLICE);
     cns_slab *slab = &segment->slabs[first];
+    segment->large_first = (uint8_t)first;
     segment->slab_offset[first] = (uint16_t)((char *)slab - (char *)segment);
     *slab = (cns_slab){.block_size = block_size,
                        .used = CNS_SLAB_PARKED | 1,
@@ -412,12 +404,47 @@ static void *alloc_large(cns_slabs *slabs, size_t block_size, size_t alignment, 
     return (char *)segment + offset;
 }
 
+static void *large_reuse(cns_slabs *slabs, cns_segment *segment, size_t offset, size_t block_size) {
+    bin_remove(slabs, segment);
+    segment->dirty = 1;
+    return large_use(slabs, segment, offset, block_size);
+}
+
+static void *alloc_large(cns_slabs *slabs, size_t block_size, size_t alignment, bool grows) {
+    size_t offset = alignment > CNS_SLICE ? alignment : CNS_SLICE;
+    cns_segment *segment = grows ? find_large_roomy(slabs, offset + block_size, GROWTH_MAX)
+                                 : find_large_free(slabs, offset + block_size);
+    if (segment) {
+        return large_reuse(slabs, segment, offset, block_size);
+    }
+    segment = segment_map(slabs, offset + block_size);
+    return segment ? large_use(slabs, segment, offset, block_size) : NULL;
+}
+
+void *cns_slabs_alloc_roomy(cns_slabs *slabs, size_t block_size) {
+    cns_segment *segment = NULL;
+    if (slabs->roomy < ROOMY_MAX) {
+        segment = find_large_roomy(slabs, CNS_SLICE + block_size, MEDIUM_GROWTH_MAX);
+    }
+    if (!segment) {
+        return NULL;
+    }
+    slabs->roomy++;
+    return large_reuse(slabs, segment, CNS_SLICE, block_size);
+}
+
+/* Whether a large segment's block could have had a class. */
+static bool is_roomy(size_t block_size) {
+    return block_size <= CNS_CLASS_SIZE_MAX;
+}
+
 bool cns_slabs_grow(cns_slab *slab, size_t block_size) {
     const cns_segment *segment = cns_segment_of(slab);
     if (segment->bin != CNS_BIN_LARGE ||
         block_size > segment->mapped - (size_t)slab->first * CNS_SLICE) {
         return false;
     }
+    segment->owner->roomy -= is_roomy(slab->block_size) && !is_roomy(block_size);
     slab->block_size = block_size;
     return true;
 }
@@ -458,6 +485,7 @@ static void free_unclassed(cns_slabs *slabs, cns_slab *slab) {
         slab_retire(slabs, slab);
         return;
     }
+    slabs->roomy -= is_roomy(slab->block_size);
     cns_poison((char *)segment + CNS_SLICE, segment->mapped - CNS_SLICE);
     bin_move(slabs, segment, CNS_BIN_LARGE_FREE);
     trim_to_allowance(slabs);
@@ -511,6 +539,7 @@ void cns_slabs_deinit(cns_slabs *slabs) {
 
 void cns_slabs_reset(cns_slabs *slabs) {
     queues_clear(slabs);
+    slabs->roomy = 0;
     for (unsigned bin = 0; bin < CNS_BIN_EMPTY; bin++) {
         while (slabs->bins[bin]) {
             cns_segment *segment = slabs->bins[bin];
@@ -550,10 +579,7 @@ static size_t segment_purge(cns_slabs *slabs, cns_segment *segment) {
 
 /* Where the one block of a large segment ends, from the segment's beginning. */
 static size_t large_end(const cns_segment *segment) {
-    unsigned first = 1;
-    while (segment->slabs[first].capacity == 0) { /* the others are zeroed */
-        first *= 2;
-    }
+    unsigned first = segment->large_first;
     return (size_t)first * CNS_SLICE + segment->slabs[first].block_size;
 }
 

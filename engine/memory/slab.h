@@ -8,10 +8,10 @@
  *
  * A block's slab is found from its address alone: mask to the segment, index by slice. A block of
  * over 128 KiB is a segment of its own, longer, with one slab of one block; so every block is freed
- * the same way and its size need not be trusted. A large block that a realloc moves gets the
- * longest kept segment within reason, and grows into the room behind it. After mimalloc (Leijen,
- * Zorn, de Moura 2019): a free list per slab keeps neighbours together and tells at once when a
- * slab is empty. One thread at a time.
+ * the same way and its size need not be trusted. A block that a realloc moves, large or on the way
+ * there, gets the longest kept segment within reason, and grows into the room behind it. After
+ * mimalloc (Leijen, Zorn, de Moura 2019): a free list per slab keeps neighbours together and tells
+ * at once when a slab is empty. One thread at a time.
  */
 #ifndef CNS_MEMORY_SLAB_H
 #define CNS_MEMORY_SLAB_H
@@ -29,7 +29,8 @@ enum {
     CNS_SEGMENT = 64 * CNS_SLICE,
     CNS_SLICES = 64,
     CNS_BLOCK_ALIGN = 16,
-    CNS_BLOCK_ALIGN_MAX = 64 * 1024
+    CNS_BLOCK_ALIGN_MAX = 64 * 1024,
+    CNS_ROOMY_MIN = 8 * 1024 /* a growing block of at least this size is worth some room */
 };
 
 /* In `used`: the slab is in no queue, since it is full or its one block has no class. Together with
@@ -76,6 +77,7 @@ typedef struct cns_slabs {
     uint64_t reserved_peak;
     uint64_t retained;       /* of them in the bins EMPTY and LARGE_FREE */
     uint64_t retained_large; /* ... in LARGE_FREE */
+    uint32_t roomy;          /* blocks with a class that lie in a large segment */
 } cns_slabs;
 
 struct cns_segment {
@@ -87,6 +89,7 @@ struct cns_segment {
     uint64_t dirty; /* slices that have been used since the OS last had them; with a large block:
                        not 0 when the room behind it may have been */
     uint32_t bin;
+    uint8_t large_first;              /* slice of the one block, in the bins LARGE and LARGE_FREE */
     uint16_t slab_offset[CNS_SLICES]; /* from the segment to the slab that a slice belongs to */
     cns_slab slabs[CNS_SLICES];
 };
@@ -104,6 +107,9 @@ size_t cns_slabs_fit(size_t size, size_t alignment, unsigned *size_class);
  * asked to grow. */
 void *cns_slabs_alloc(cns_slabs *slabs, unsigned size_class, size_t block_size, size_t alignment,
                       bool grows);
+/* A block of a size that has a class, with room to grow, in a kept large segment; NULL when there
+ * is none, or enough such blocks already. */
+void *cns_slabs_alloc_roomy(cns_slabs *slabs, size_t block_size);
 /* Makes a large block's size `block_size` (as of cns_slabs_fit, and no less than it is) where it
  * lies; false when there is no room. */
 bool cns_slabs_grow(cns_slab *slab, size_t block_size);

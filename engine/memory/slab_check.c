@@ -92,22 +92,22 @@ static const char *check_segment(const cns_slabs *slabs, const cns_segment *segm
     return segment->free == ~free ? NULL : "a segment's free slices do not add up";
 }
 
-static const char *check_large(const cns_segment *segment, uint64_t *live_bytes) {
-    for (unsigned i = 1; i <= CNS_BLOCK_ALIGN_MAX / CNS_SLICE; i *= 2) {
-        const cns_slab *slab = &segment->slabs[i];
-        size_t offset = (size_t)i * CNS_SLICE;
-        if (segment->slab_offset[i] == (const char *)slab - (const char *)segment &&
-            slab->used == (CNS_SLAB_PARKED | 1)) {
-            *live_bytes += slab->block_size;
-            return slab->block_size <= segment->mapped - offset ? NULL : "a large block has grown";
-        }
+static const char *check_large(const cns_segment *segment, uint64_t *live_bytes, uint32_t *roomy) {
+    const cns_slab *slab = &segment->slabs[segment->large_first];
+    size_t offset = (size_t)segment->large_first * CNS_SLICE;
+    if (segment->slab_offset[segment->large_first] != (const char *)slab - (const char *)segment ||
+        slab->used != (CNS_SLAB_PARKED | 1)) {
+        return "a large segment has no block";
     }
-    return "a large segment has no block";
+    *live_bytes += slab->block_size;
+    *roomy += slab->block_size <= CNS_CLASS_SIZE_MAX;
+    return slab->block_size <= segment->mapped - offset ? NULL : "a large block has grown";
 }
 
 const char *cns_slabs_check(const cns_slabs *slabs, uint64_t *live_bytes) {
     uint64_t reserved = 0;
-    uint64_t retained = 0;
+    uint64_t retained[2] = {0, 0}; /* empty segments, large ones */
+    uint32_t roomy = 0;
     *live_bytes = 0;
     for (unsigned bin = 0; bin < CNS_BINS; bin++) {
         for (const cns_segment *segment = slabs->bins[bin]; segment; segment = segment->next) {
@@ -115,16 +115,19 @@ const char *cns_slabs_check(const cns_slabs *slabs, uint64_t *live_bytes) {
                 return "a segment's header is damaged";
             }
             reserved += segment->mapped;
-            retained += bin == CNS_BIN_EMPTY || bin == CNS_BIN_LARGE_FREE ? segment->mapped : 0;
+            retained[0] += bin == CNS_BIN_EMPTY ? segment->mapped : 0;
+            retained[1] += bin == CNS_BIN_LARGE_FREE ? segment->mapped : 0;
             const char *broken = bin < CNS_BIN_LARGE    ? check_segment(slabs, segment, live_bytes)
-                                 : bin == CNS_BIN_LARGE ? check_large(segment, live_bytes)
+                                 : bin == CNS_BIN_LARGE ? check_large(segment, live_bytes, &roomy)
                                                         : NULL;
             if (broken) {
                 return broken;
             }
         }
     }
-    return reserved == slabs->reserved && retained == slabs->retained
-               ? NULL
-               : "the reserved bytes do not add up";
+    if (reserved != slabs->reserved || retained[0] + retained[1] != slabs->retained ||
+        retained[1] != slabs->retained_large) {
+        return "the reserved bytes do not add up";
+    }
+    return roomy == slabs->roomy ? NULL : "the roomy blocks do not add up";
 }

@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "base/rng.h"
 #include "cns/memory.h"
+#include "memory/heap.h"
 #include "memory/size_class.h"
 #include "support.h"
 
@@ -32,6 +33,15 @@ static cns_heap *create(cns_context *context, uint32_t flags, uint64_t budget, u
         .size = sizeof config, .flags = flags, .tag = "test", .budget = budget, .reserve = reserve};
     cns_heap *heap = NULL;
     support_status(context, CNS_OK, cns_heap_create(context, &config, &heap));
+    return heap;
+}
+
+/* Without guard mode in any build. */
+static cns_heap *create_plain(cns_context *context, uint64_t budget, uint64_t reserve) {
+    cns_heap_config config = {
+        .size = sizeof config, .tag = "plain", .budget = budget, .reserve = reserve};
+    cns_heap *heap = NULL;
+    support_status(context, CNS_OK, cns_heap_create_plain(context, &config, &heap));
     return heap;
 }
 
@@ -160,6 +170,10 @@ static void model_realloc(model *m, model_block *block) {
         m->peak = both > m->peak ? both : m->peak;
         m->live += charge - block->charge;
         block->charge = charge;
+    } else if (charge > block->charge) { /* it grew where it lay */
+        m->live += charge - block->charge;
+        m->peak = m->live > m->peak ? m->live : m->peak;
+        block->charge = charge;
     }
     REQUIRE(block->charge >= charge);
     block->bytes = moved;
@@ -171,8 +185,8 @@ static void model_realloc(model *m, model_block *block) {
     fill(block);
 }
 
-static void model_run(cns_context *context, uint32_t flags, uint64_t seed, int steps) {
-    model m = {.heap = create(context, flags, 0, 0)};
+static void model_run(cns_context *context, cns_heap *heap, uint64_t seed, int steps) {
+    model m = {.heap = heap};
     cns_rng_seed(&m.rng, seed);
     for (int step = 0; step < steps; step++) {
         model_block *block = &m.blocks[cns_rng_below(&m.rng, MODEL_BLOCKS)];
@@ -206,9 +220,9 @@ static void model_run(cns_context *context, uint32_t flags, uint64_t seed, int s
 START_TEST(random_sequences_match_the_model) {
     cns_context *context = support_context();
     for (uint64_t seed = 1; seed <= 4; seed++) {
-        model_run(context, 0, seed, 40000);
+        model_run(context, create_plain(context, 0, 0), seed, 40000);
     }
-    model_run(context, CNS_HEAP_GUARD, 5, 20000);
+    model_run(context, create(context, CNS_HEAP_GUARD, 0, 0), 5, 20000);
     support_context_destroy(context);
 }
 END_TEST
@@ -391,13 +405,12 @@ START_TEST(failing_allocations_are_survived) {
 }
 END_TEST
 
-#ifndef CNS_DEBUG /* guard mode moves every block that grows */
 /* A block that grows is given kept memory to grow into: it stays where it is, is charged what it
  * grows by and no more, and stops at the budget. */
 START_TEST(large_blocks_grow_in_place) {
     enum { FROM = 200000, TO = 1000000, BUDGET = 4 << 20 };
     cns_context *context = support_context();
-    cns_heap *heap = create(context, 0, BUDGET, 0);
+    cns_heap *heap = create_plain(context, BUDGET, 0);
     cns_heap_free(heap, cns_heap_alloc(heap, TO), TO); /* is kept */
     uint64_t reserved = stats_of(heap).reserved_bytes;
     unsigned char *block = cns_heap_alloc(heap, 100000);
@@ -430,7 +443,7 @@ END_TEST
 START_TEST(room_to_grow_is_bounded_and_purged) {
     enum { FROM = 300000, TO = 2000000 };
     cns_context *context = support_context();
-    cns_heap *heap = create(context, 0, 0, 0);
+    cns_heap *heap = create_plain(context, 0, 0);
     unsigned char *block = cns_heap_alloc(heap, TO);
     memset(block, 9, TO);
     cns_heap_free(heap, block, TO);
@@ -457,7 +470,45 @@ START_TEST(room_to_grow_is_bounded_and_purged) {
     support_context_destroy(context);
 }
 END_TEST
-#endif
+/* Blocks on their way to a large size get kept memory early; a few at a time, so that many small
+ * vectors do not hold a megabyte each. */
+START_TEST(medium_blocks_get_room_early) {
+    enum { VECTORS = 12, FROM = 6000, TO = 12000, LARGE = 1000000 };
+    cns_context *context = support_context();
+    cns_heap *heap = create_plain(context, 0, 0);
+    unsigned char *blocks[VECTORS];
+    for (int i = 0; i < VECTORS; i++) {
+        blocks[i] = cns_heap_alloc(heap, LARGE);
+    }
+    for (int i = 0; i < VECTORS; i++) {
+        cns_heap_free(heap, blocks[i], LARGE);
+    }
+    int grew_in_place = 0;
+    for (int i = 0; i < VECTORS; i++) {
+        unsigned char *first = cns_heap_alloc(heap, FROM);
+        memset(first, i, FROM);
+        first = cns_heap_realloc(heap, first, FROM, TO);
+        blocks[i] = cns_heap_realloc(heap, first, TO, 2 * TO);
+        grew_in_place += blocks[i] == first;
+        support_status(context, CNS_OK, cns_heap_check(heap));
+    }
+    ck_assert_int_ge(grew_in_place, 1);
+    ck_assert_int_lt(grew_in_place, VECTORS);
+    for (int i = 0; i < VECTORS; i++) {
+        size_t size = 2 * TO;
+        for (; size < LARGE; size *= 2) {
+            blocks[i] = cns_heap_realloc(heap, blocks[i], size, 2 * size);
+            support_status(context, CNS_OK, cns_heap_check(heap));
+        }
+        REQUIRE(blocks[i][0] == i && blocks[i][FROM - 1] == i);
+        cns_heap_free(heap, blocks[i], size);
+    }
+    support_status(context, CNS_OK, cns_heap_check(heap));
+    ck_assert_uint_eq(stats_of(heap).live_bytes, 0);
+    cns_heap_destroy(heap);
+    support_context_destroy(context);
+}
+END_TEST
 
 START_TEST(bulk_operations_give_memory_back) {
     cns_context *context = support_context();
@@ -775,10 +826,9 @@ int main(void) {
     tcase_add_test(cases, misuse_is_refused);
     tcase_add_test(cases, a_context_limit_leaves_the_heap_usable);
     tcase_add_test(cases, failing_allocations_are_survived);
-#ifndef CNS_DEBUG
     tcase_add_test(cases, large_blocks_grow_in_place);
     tcase_add_test(cases, room_to_grow_is_bounded_and_purged);
-#endif
+    tcase_add_test(cases, medium_blocks_get_room_early);
     tcase_add_test(cases, bulk_operations_give_memory_back);
     tcase_add_test(cases, other_threads_free);
     tcase_add_test(cases, guard_sees_bad_frees);
