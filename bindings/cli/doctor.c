@@ -309,9 +309,9 @@ const cli_command cli_doctor_command = {
     .name = "doctor",
     .summary = "tell what this machine has, how noisy it is, what is missing",
     .usage = "",
-    .text = "Shows the CPU's features, the limits that apply, whether performance counters are to\n"
-            "be had, how far this host disturbs measurements (it takes about a second), and\n"
-            "which optional companions are missing and what that costs.",
+    .text = "Shows the CPU's features, the limits that apply, whether performance counters\n"
+            "are to be had, how far this host disturbs measurements (it takes about a\n"
+            "second), and which optional companions are missing and what that costs.",
     .options = doctor_options,
     .notes = "Exit codes: 0; 1 when the stdlib is missing.",
     .examples = "  cnsengine doctor\n",

@@ -27,7 +27,7 @@ static const cli_option hash_options[] = {
     {NO_NAMES, "--no-names", 0, NULL, "print digests only"},
     {RAW, "--raw", 0, NULL, "write one digest as bytes, not hex"},
     {QUIET, "--quiet", 'q', NULL, "with --check: no line for a file that is right"},
-    {THREADS, "--threads", 't', "N", "threads for large files; from the machine if not given"},
+    {THREADS, "--threads", 't', "N", "threads for large files; else from the machine"},
     {0, NULL, 0, NULL, NULL},
 };
 
@@ -313,13 +313,12 @@ const cli_command cli_hash_command = {
     .name = "hash",
     .summary = "print or check digests of files",
     .usage = "[OPTION]... [FILE]...",
-    .text =
-        "Prints the digest of each FILE, or of stdin when there is none or FILE is -.\n"
-        "Algorithms: blake3, blake2b; with a key siphash24, siphash13; against accidents only,\n"
-        "not against attackers: xxh3-64, xxh3-128, crc32c.",
+    .text = "Prints the digest of each FILE, or of stdin when there is none or FILE is -.\n"
+            "Algorithms: blake3, blake2b; with a key siphash24, siphash13; against accidents\n"
+            "only, not against attackers: xxh3-64, xxh3-128, crc32c.",
     .options = hash_options,
-    .notes = "--check reads lines as this command, b3sum or the coreutils print them; lines made\n"
-             "with --tag name their algorithm themselves.\n"
+    .notes = "--check reads lines as this command, b3sum or the coreutils print them; lines\n"
+             "made with --tag name their algorithm themselves.\n"
              "\n"
              "Exit codes: 0 success; 1 a file could not be read; 2 usage; 3 a check failed.",
     .examples = "  cnsengine hash disk.iso\n"

@@ -80,6 +80,7 @@ static int host_verdict(lua_State *L) {
     static const int codes[] = {CLI_SUCCESS, CLI_CHECK_FAILED, CLI_THRESHOLD_MISSED,
                                 CLI_INCONCLUSIVE};
     self(L)->verdict = codes[luaL_checkoption(L, 1, NULL, names)];
+    self(L)->verdict_given = true;
     return 0;
 }
 

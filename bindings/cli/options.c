@@ -230,6 +230,10 @@ int script_options_read(script_options *options, const cli_command *command, int
     return CLI_END;
 }
 
+bool script_wants_report(const script_options *options) {
+    return options->report_dir || options->json_path || options->junit_path;
+}
+
 void script_options_deinit(script_options *options) {
     for (size_t i = 0; i < options->set_count; i++) {
         free((char *)options->sets[i].name);

@@ -72,9 +72,8 @@ static void run_partial(partial *p, cns_heap *heap) {
 }
 
 void script_write_partial(script_host *host, const char *reason, const char *message) {
-    const script_options *options = host->options;
     if (!has_published(host)) {
-        if (options->report_dir || options->json_path || options->junit_path) {
+        if (script_wants_report(host->options)) {
             cli_error("no partial report: the script had published nothing yet");
         }
         return;

@@ -375,11 +375,13 @@ const cli_command cli_repl_command = {
     .name = "repl",
     .summary = "type Lua, see values: line editing, history, completion",
     .usage = "[OPTION]...",
-    .text = "Reads Lua line by line and prints the values of expressions. The module is there as\n"
-            "the global cns; Tab completes names, fields and methods. Ctrl-C gives up a line or\n"
-            "stops what runs (a second one ends the process), Ctrl-D ends. A pipe works too.",
+    .text = "Reads Lua line by line and prints the values of expressions. The module is\n"
+            "there as the global cns; Tab completes names, fields and methods. Ctrl-C gives\n"
+            "up a line or stops what runs (a second one ends the process), Ctrl-D ends. A\n"
+            "pipe works too.",
     .options = script_repl_option_table,
-    .notes = "History is kept in $XDG_STATE_HOME/cnsengine/history (~/.local/state by default).",
+    .notes = "History is kept in $XDG_STATE_HOME/cnsengine/history ($XDG_STATE_HOME is\n"
+             "~/.local/state by default).",
     .examples = "  cnsengine repl\n"
                 "  echo 'cns.hash.blake3(\"abc\")' | cnsengine repl\n",
     .run = run_repl,

@@ -75,6 +75,10 @@ static int execute(script *s) {
     }
     script_host_clear_status(&s->host);
     script_host_warn_unused(&s->host);
+    if (!s->host.verdict_given && script_wants_report(s->options)) {
+        cli_error("no report: the script ended without giving its result to cns.report");
+        return CLI_SCRIPT_ERROR;
+    }
     return s->host.verdict;
 }
 
@@ -175,15 +179,16 @@ static int run_command(const cli_command *command, int argc, char **argv) {
 }
 
 static const char notes[] =
-    "Limits hold even if the script swallows errors. Ctrl-C, SIGTERM and the time limit stop the\n"
-    "script at its next instruction, on every thread; when it is still inside a C function one\n"
-    "second later, the process ends. Either way the reports are written from what the script had\n"
-    "published, marked as partial. A second Ctrl-C ends the process at once.\n"
+    "Limits hold even if the script swallows errors. Ctrl-C, SIGTERM and the time\n"
+    "limit stop the script at its next instruction, on every thread; when it is still\n"
+    "inside a C function one second later, the process ends. Either way the reports\n"
+    "are written from what the script had published, marked as partial. A second\n"
+    "Ctrl-C ends the process at once.\n"
     "Chunks are text: precompiled Lua is refused.\n"
     "\n"
     "Exit codes:\n"
     "    0  success\n"
-    "    1  script error (also: output was lost)\n"
+    "    1  script error (also: output was lost, or no report came of the script)\n"
     "    2  usage, and scripts that cannot be opened\n"
     "    3  check failed\n"
     "    4  threshold missed\n"
@@ -208,7 +213,8 @@ const cli_command cli_bench_command = {
     .name = "bench",
     .summary = "run the benchmarks, scripts/bench.lua",
     .usage = "[OPTION]... [-- ARGUMENT]...",
-    .text = "Runs scripts/bench.lua from the working folder, the source tree or the installation.",
+    .text = "Runs scripts/bench.lua from the working folder, the source tree or the\n"
+            "installation.",
     .options = script_option_table,
     .notes = notes,
     .examples = "  cnsengine bench\n"

@@ -45,6 +45,7 @@ typedef struct script_options {
 /* Reads the arguments of `run` or `bench`. CLI_END, or CLI_BAD or CLI_HELP after printing. */
 int script_options_read(script_options *options, const cli_command *command, int argc, char **argv);
 void script_options_deinit(script_options *options);
+bool script_wants_report(const script_options *options); /* --report, --json or --junit */
 extern const cli_option script_option_table[];
 extern const cli_option script_repl_option_table[];
 
@@ -81,6 +82,7 @@ typedef struct script_host {
     uint64_t status_ns;       /* when a status line was last written */
     _Atomic bool params_read; /* the script took host.params itself */
     int verdict;              /* a cli_exit */
+    bool verdict_given;
 } script_host;
 
 void script_host_init(script_host *host, script_options *options);

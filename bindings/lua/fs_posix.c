@@ -394,12 +394,16 @@ static int fs_write_atomic(lua_State *L) {
     const char *path = check_path(L, 1);
     luaL_checktype(L, 2, LUA_TSTRING);
     const char *text = lua_tolstring(L, 2, &size);
-    size_t room = strlen(path) + 64;
-    char *temporary = lua_newuserdatauv(L, room, 0);
+    char resolved[PATH_MAX];
     struct stat old;
-    bool special = stat(path, &old) == 0 && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode);
-    int error =
-        special ? write_through(path, text, size) : replace_file(temporary, room, path, text, size);
+    bool present = stat(path, &old) == 0;
+    bool special = present && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode);
+    /* A link stays: /dev/stdout into a file is one. The file that it leads to is replaced. */
+    const char *target = present && realpath(path, resolved) ? resolved : path;
+    size_t room = strlen(target) + 64;
+    char *temporary = lua_newuserdatauv(L, room, 0);
+    int error = special ? write_through(path, text, size)
+                        : replace_file(temporary, room, target, text, size);
     if (error != 0) {
         return fail(L, error, path);
     }

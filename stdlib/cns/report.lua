@@ -112,18 +112,26 @@ function report.write(result, host)
     return written
 end
 
----Prints, writes, sets the verdict. The last thing a script does.
----@param result table
----@return string verdict
-function report.finish(result)
-    local host = require "cns.host"
-    host.status(nil)
-    local written = report.write(result, host)
+local function show(result, host, written)
     if not host.quiet then
         io.stdout:write(report.terminal(result, {columns = host.columns, color = host.color,
             written = written}))
     end
     io.stdout:flush()
+end
+
+---Prints, writes, sets the verdict. The last thing a script does. A file that cannot be written is
+---raised after the summary: what was measured is not lost with it.
+---@param result table
+---@return string verdict
+function report.finish(result)
+    local host = require "cns.host"
+    host.status(nil)
+    local finished, written = pcall(report.write, result, host)
+    show(result, host, finished and written or nil)
+    if not finished then
+        error(written, 0)
+    end
     host.verdict(result.verdict)
     return result.verdict
 end
@@ -140,11 +148,7 @@ function report.write_partial(json, host, reason, message)
     result.partial = {reason = reason, message = message}
     result.verdict = reason
     local written = report.write(result, host)
-    if not host.quiet then
-        io.stdout:write(report.terminal(result, {columns = host.columns, color = host.color,
-            written = written}))
-        io.stdout:flush()
-    end
+    show(result, host, written)
     return written
 end
 

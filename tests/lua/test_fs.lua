@@ -68,13 +68,23 @@ return function(test)
         t.fails("No space left", fs.write_atomic(root .. "/full", "x"))
         t.equal(fs.stat(root .. "/null").kind, "other")
         t.equal(fs.stat(root .. "/full").kind, "other")
-        assert(os.execute(("mkfifo '%s/pipe' && cat '%s/pipe' >'%s/out' &"):format(root, root, root)))
-        while not fs.stat(root .. "/pipe") do end
+        assert(os.execute(("cd '%s' && mkfifo pipe && cat pipe >out &"):format(root)))
+        while not fs.stat(root .. "/pipe") do cns.sleep(0.001) end
         t.equal(fs.write_atomic(root .. "/pipe", "through"), true)
-        while read(root .. "/out") ~= "through" do end
+        while read(root .. "/out") ~= "through" do cns.sleep(0.001) end
         t.equal(fs.stat(root .. "/pipe").kind, "other")
         t.fails("directory", fs.write_atomic(root, "x"))
         t.equal(#fs.list(root), 4 + 1, "nothing is left behind")
+    end)
+
+    test("a link stays, and its file is replaced", function(t)
+        local folder = assert(fs.tempdir("cns-test"))
+        fs.write_atomic(folder .. "/file", "old")
+        assert(os.execute(("ln -s file '%s/link'"):format(folder)))
+        t.equal(fs.write_atomic(folder .. "/link", "new"), true)
+        t.equal(read(folder .. "/file"), "new")
+        t.ok(os.execute(("test -L '%s/link'"):format(folder)), "the link is a file now")
+        t.equal(fs.remove_tree(folder), true)
     end)
 
     test("remove_tree takes only what tempdir made", function(t)

@@ -580,7 +580,8 @@ function fs.list(path) end
 ---@return string?
 function fs.tempdir(prefix) end
 ---Writes a whole file so that it is complete or absent (temporary name, fsync, rename). A device, a
----pipe or the like (/dev/null, /dev/stdout into a pipe) is written to instead, and stays what it is.
+---pipe or the like (/dev/null, /dev/stdout into a pipe) is written to instead, and stays what it is;
+---so does a link, and the file that it leads to is replaced.
 ---@param path string
 ---@param text string
 function fs.write_atomic(path, text) end
