@@ -10,6 +10,7 @@
 #ifndef CNS_BENCH_H
 #define CNS_BENCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Does `operations` operations and returns an answer (a checksum, a count) that depends on them. */
@@ -27,7 +28,14 @@ double bench_compare(const char *name, bench_fn ours, bench_fn peer, void *user,
 double bench_compare_sides(const char *name, bench_fn ours, void *our_user, bench_fn peer,
                            void *peer_user, unsigned rounds, uint64_t operations);
 
-/* main's exit code: not 0 when an answer was wrong. */
+/* For sides that time themselves (elsewhere, say): does a round, gives the nanoseconds it took and
+ * its answer; false when it failed, which makes the line an error and no ratio. */
+typedef bool (*bench_timed_fn)(void *user, uint64_t *ns, uint64_t *answer);
+double bench_compare_timed(const char *name, bench_timed_fn ours, void *our_user,
+                           bench_timed_fn peer, void *peer_user, unsigned rounds,
+                           uint64_t operations);
+
+/* main's exit code: not 0 when an answer was wrong or a side failed. */
 int bench_exit_code(void);
 
 /* Keeps the compiler from dropping or foreseeing what `pointer` points to. */
