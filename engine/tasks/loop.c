@@ -2,10 +2,11 @@
  *
  * tasks/loop.c - parallel loops and deterministic reductions.
  *
- * A loop is cut into parts of `grain` elements. Each member of the team holds a range of parts in
- * one atomic word, takes them one by one from the front, and, when it has none left, takes the
- * upper half of the largest range there is: splitting happens only when a thread is idle. A range
- * word holds all there is to know, so an old value that comes back (ABA) is right again.
+ * A loop is cut into parts of `grain` elements. Each seat of the team holds a range of parts in one
+ * atomic word: an equal share at first, the same in every run of the loop, so that what a thread
+ * left in its cache meets it again. A member takes parts one by one from the front of its range
+ * and, when that is empty, the upper half of the largest range there is. A range word holds all
+ * there is to know, so an old value that comes back (ABA) is right again.
  *
  * With the grain left to us, the caller begins alone, with growing pieces, and calls others only
  * when the loop proves long enough to pay for waking them.
@@ -15,7 +16,14 @@
 #include "base/bits.h"
 #include "tasks/team.h"
 
-enum { PARTS_PER_THREAD = 24, WORTH_WAKING_NS = 4000, REDUCE_GRAIN = 1024, REDUCE_BLOCKS = 1024 };
+enum {
+    PARTS_PER_THREAD = 24,
+    SHARES_MAX = 32, /* seats with a share of their own; more would make an absent team costly */
+    WORTH_WAKING_NS = 4000,
+    WORTH_SHARING_NS = 1000, /* with somebody who is awake already */
+    REDUCE_GRAIN = 1024,
+    REDUCE_BLOCKS = 1024
+};
 
 #define PARTS_MAX (UINT64_C(1) << 31)
 
@@ -26,7 +34,8 @@ typedef struct loop {
     seat_body body;
     void *user;
     const cns_cancel *cancel;
-    int64_t base; /* the window of parts [0, parts) begins here */
+    int64_t base;  /* the window of parts [0, parts) begins here */
+    int64_t first; /* what lies before was done by the caller alone */
     int64_t end;
     uint64_t grain;
     CNS_ATOMIC(uint32_t) stop;
@@ -133,15 +142,15 @@ static void work_on_parts(cns_member *member) {
     do {
         uint32_t part;
         while (take_part(seat, &part)) {
-            uint64_t range = CNS_LOAD(&seat->range, relaxed);
-            if (!invited && end_of(range) > first_of(range)) {
+            uint64_t range;
+            if (!invited && fullest_seat(l, &range)) {
                 cns_team_invite(member, CNS_INVITATIONS);
                 invited = true;
             }
             int64_t begin = (int64_t)((uint64_t)l->base + part * l->grain);
             uint64_t left = (uint64_t)l->end - (uint64_t)begin;
             int64_t end = left > l->grain ? (int64_t)((uint64_t)begin + l->grain) : l->end;
-            if (!run_piece(l, begin, end, member->seat)) {
+            if (!run_piece(l, begin > l->first ? begin : l->first, end, member->seat)) {
                 CNS_STORE(&seat->range, 0, relaxed);
                 return;
             }
@@ -155,6 +164,8 @@ static void work_on_parts(cns_member *member) {
  * waking others, or when it failed. */
 static int64_t begin_alone(loop *l, int64_t begin, int64_t end) {
     uint64_t start = cns_os_clock();
+    uint64_t worth =
+        CNS_LOAD(&l->team.pool->idle.searching, relaxed) ? WORTH_SHARING_NS : WORTH_WAKING_NS;
     uint64_t size = 1;
     /* Beyond the grain, which is only our own choice here: reading the clock costs, too. */
     uint64_t largest = l->grain < UINT64_MAX / 8 ? l->grain * 4 : l->grain;
@@ -165,7 +176,7 @@ static int64_t begin_alone(loop *l, int64_t begin, int64_t end) {
             return end;
         }
         begin = stop;
-        if (begin < end && cns_os_clock() - start >= WORTH_WAKING_NS) {
+        if (begin < end && cns_os_clock() - start >= worth) {
             break;
         }
         size = size * 2 < largest ? size * 2 : largest;
@@ -173,17 +184,32 @@ static int64_t begin_alone(loop *l, int64_t begin, int64_t end) {
     return begin;
 }
 
-static void run_windows(loop *l, cns_member *owner, int64_t begin, int64_t end) {
-    while (begin < end && !CNS_LOAD(&l->stop, relaxed)) {
+/* Every seat's share of the parts from `first` on. Shares are cut from all parts, not from those
+ * that are left, so that they stay the same whatever the caller did alone. */
+static void deal_parts(loop *l, uint64_t parts, uint64_t first) {
+    uint64_t shares = l->team.seat_count < SHARES_MAX ? l->team.seat_count : SHARES_MAX;
+    for (uint64_t i = 0; i < shares; i++) {
+        uint64_t begin = parts * i / shares;
+        uint64_t end = parts * (i + 1) / shares;
+        begin = begin > first ? begin : first;
+        CNS_STORE(&l->team.seats[i].range, begin < end ? pack((uint32_t)begin, (uint32_t)end) : 0,
+                  relaxed); /* published by the invitations */
+    }
+}
+
+/* Runs [first, end), cut into parts from `begin` on. */
+static void run_windows(loop *l, cns_member *owner, int64_t begin, int64_t first, int64_t end) {
+    while (first < end && !CNS_LOAD(&l->stop, relaxed)) {
         uint64_t count = (uint64_t)end - (uint64_t)begin;
         uint64_t parts = count / l->grain + (count % l->grain != 0);
         parts = parts < PARTS_MAX ? parts : PARTS_MAX;
         l->base = begin;
+        l->first = first;
         l->end = count / l->grain < parts ? end : (int64_t)((uint64_t)begin + parts * l->grain);
-        CNS_STORE(&l->team.seats[0].range, pack(0, (uint32_t)parts), release);
+        deal_parts(l, parts, ((uint64_t)first - (uint64_t)begin) / l->grain);
         work_on_parts(owner);
         cns_team_wait(owner, NULL);
-        begin = l->end;
+        begin = first = l->end;
     }
 }
 
@@ -202,10 +228,11 @@ static cns_status run_loop(cns_tasks *tasks, const cns_loop_options *options, in
     l.error = l.cancelled = CNS_OK;
     l.error_begin = 0;
     CNS_STORE(&l.stop, 0, relaxed);
+    int64_t first = begin;
     if (alone_first && l.team.seat_count > 1) {
-        begin = begin_alone(&l, begin, end);
+        first = begin_alone(&l, begin, end);
     }
-    run_windows(&l, &owner, begin, end);
+    run_windows(&l, &owner, begin, first, end);
     cns_team_close(&l.team);
     return l.error != CNS_OK ? l.error : l.cancelled;
 }

@@ -174,6 +174,7 @@ typedef struct cns_wait {
     bool (*worker)(const void *key, uint32_t nth, cns_slot **slot, int64_t *floor);
     cns_future *future; /* NULL when it is not a task */
     bool any;           /* outside any task: unrelated tasks may run too */
+    uint32_t yields;    /* looks before it sleeps, behind the first few, each after a yield */
 } cns_wait;
 
 /* slot may be NULL: then it only sleeps. CNS_E_INVALID: it would never return. */

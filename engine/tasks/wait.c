@@ -155,10 +155,14 @@ cns_status cns_wait_until(cns_tasks *pool, cns_slot *slot, const cns_wait *wait)
         return CNS_OK;
     }
     cns_status status = CNS_OK;
-    for (int spins = 0; status == CNS_OK && !wait->over(wait->key);) {
+    for (uint32_t spins = 0; status == CNS_OK && !wait->over(wait->key);) {
         cns_future *task = find_allowed(slot, wait);
-        if (!task && spins++ < SPIN_ROUNDS) {
-            cns_cpu_relax();
+        if (!task && spins++ < SPIN_ROUNDS + wait->yields) {
+            if (spins <= SPIN_ROUNDS) {
+                cns_cpu_relax();
+            } else {
+                cns_os_thread_yield(); /* who we wait for may need this CPU */
+            }
             continue;
         }
         if (!task) {
