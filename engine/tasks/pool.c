@@ -474,6 +474,7 @@ void cns_tasks_destroy(cns_tasks *pool) {
         drain(pool);
     }
     drain(pool);
+    CNS_ASSERT(cns_tasks_check(pool) == CNS_OK);
     cns_mutex_lock(&pool->store_lock);
     collect_free_nodes(pool);
     pool->orphaned = pool->free_count != pool->node_count;

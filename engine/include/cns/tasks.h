@@ -7,10 +7,10 @@
  * threads in all, at least 2, the caller included. Whoever waits (await, for, reduce, graph run)
  * runs tasks meanwhile; idle threads sleep. Nested parallelism cannot deadlock, with one rule: what
  * a task awaits must not depend on a task that spawned it. Where threads would wait for each other
- * in a circle of futures, await gives CNS_E_INVALID; where waits nest too deeply for the threads
- * the OS gives, CNS_E_LIMIT. All functions may be called from any thread, workers included,
- * unless said otherwise. A task must not outlive its pool: destroy cancels what has not begun and
- * waits for what has.
+ * in a circle of futures, await gives CNS_E_INVALID (a circle through a loop or a graph run is not
+ * noticed and hangs); where waits nest too deeply for the threads the OS gives, CNS_E_LIMIT. All
+ * functions may be called from any thread, workers included, unless said otherwise. A task must not
+ * outlive its pool: destroy cancels what has not begun and waits for what has.
  */
 #ifndef CNS_TASKS_H
 #define CNS_TASKS_H
@@ -68,6 +68,8 @@ CNS_API uint32_t cns_tasks_workers(const cns_tasks *tasks);
 /* 0 .. workers - 1 on a worker, -1 on any other thread. */
 CNS_API int32_t cns_tasks_current_worker(const cns_tasks *tasks);
 CNS_API void cns_tasks_get_stats(const cns_tasks *tasks, cns_tasks_stats *out);
+/* CNS_E_CORRUPT when queues, free nodes or counts contradict each other. Slow; from any thread. */
+CNS_API cns_status cns_tasks_check(cns_tasks *tasks);
 /* CPUs this process may use: affinity and cgroup quota, at least 1. */
 CNS_API uint32_t cns_tasks_available_cpus(void);
 /* A table for cns_hash_batch and the like; valid as long as the pool. */
