@@ -23,10 +23,15 @@ if scale <= 0 or scale ~= scale or options.workers < 1 then
 end
 
 local run = stress.new {title = "Stress: five scenarios"}
+local found = false
 for _, name in ipairs {"memory", "concurrent", "allocation", "files", "compile"} do
     local scenario = require("scenarios." .. name)(scale, options)
     if scenario.name:find(only, 1, true) then
+        found = true
         run:scenario(scenario)
     end
+end
+if not found then
+    error(("--set only=%s: no scenario has this in its name"):format(only), 0)
 end
 report.finish(run:result())

@@ -218,6 +218,6 @@ const cli_command cli_bench_command = {
     .options = script_option_table,
     .notes = notes,
     .examples = "  cnsengine bench\n"
-                "  cnsengine bench --set rows=hash --json bench.json\n",
+                "  cnsengine bench --set only=hash --json bench.json\n",
     .run = run_command,
 };

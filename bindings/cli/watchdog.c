@@ -242,6 +242,8 @@ static void end_stuck(stop_reason reason) {
         watchdog.config.stuck(watchdog.config.user, reason);
     }
     /* Over, but stuck in closing the state: the reports are written. */
+    cli_error("%s; the script had ended, a finalizer of its had not, so the process ends",
+              watchdog_text(reason));
     _exit(reason == STOP_TIME ? CLI_LIMIT : CLI_INTERRUPTED);
 }
 

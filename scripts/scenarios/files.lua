@@ -150,7 +150,7 @@ return function(scale)
             .. "removed; then %d faults, each to be detected."):format(count, #faults),
         operations = count, verify = verify, work = work,
         setup = function(ctx)
-            local folder, message = cns.fs.tempdir("cns-files-")
+            local folder, message = cns.fs.tempdir("cns-files")
             if not folder then
                 error("cannot make a work folder: " .. tostring(message), 0)
             end

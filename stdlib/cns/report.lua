@@ -77,7 +77,7 @@ local function make_folder(path)
         if not found then
             local made, message = cns.fs.mkdir(at)
             if not made then
-                error(("report: cannot make the folder %s: %s"):format(at, message), 0)
+                error("report: cannot make the folder " .. tostring(message), 0)
             end
         elseif found.kind ~= "directory" then
             error(("report: %s is not a folder"):format(at), 0)
@@ -89,7 +89,7 @@ end
 local function write(path, content, written)
     local done, message = cns.fs.write_atomic(path, content)
     if not done then
-        error(("report: cannot write %s: %s"):format(path, tostring(message)), 0)
+        error("report: cannot write " .. tostring(message), 0)
     end
     written[#written + 1] = path
 end

@@ -142,6 +142,22 @@ test("a report that was asked for comes, or the run fails", function()
     expect(script(tool, {"--json", "/dev/stderr", "--quiet"}), 0, nil, '"schema_version"')
 end)
 
+test("a row or scenario that there is not is an error", function()
+    for _, name in ipairs {"stress", "bench"} do
+        expect(run {"run", here .. "/../../scripts/" .. name .. ".lua", "--set", "only=nothing"}, 1,
+            nil, "only=nothing: no ")
+    end
+    local r = run {"bench", "--set", "only=bytecode"}
+    expect(r, 5, "not built")
+    assert(not r.err:find("never asked"), r.err)
+    assert(run {"bench", "--help"}.out:find("--set only=", 1, true), "the example is out of date")
+end)
+
+test("a finalizer that never ends is told of", function()
+    expect(script("setmetatable({}, {__gc = function() while true do end end})",
+        {"--time-limit", "1"}), 6, nil, "a finalizer of its had not")
+end)
+
 test("help, with an example for every command", function()
     local r = run {"--help"}
     expect(r, 0, "Exit codes")
