@@ -118,16 +118,27 @@ static char *read_from_terminal(const char *prompt, bool *interrupted) {
     return typed.line;
 }
 
-static char *read_from_pipe(void) {
+static void drop_chunk(repl *r) {
+    free(r->chunk);
+    r->chunk = NULL;
+    r->chunk_size = 0;
+}
+
+static char *read_from_pipe(repl *r) {
     char *line = NULL;
     size_t capacity = 0;
-    ssize_t length = getline(&line, &capacity, stdin);
-    if (length < 0) {
-        free(line);
-        return NULL;
+    ssize_t length;
+    while ((length = getline(&line, &capacity, stdin)) >= 0) {
+        if (!memchr(line, 0, (size_t)length)) {
+            line[strcspn(line, "\n")] = 0;
+            return line;
+        }
+        cli_error("a line with a zero byte is not Lua");
+        r->failed = true;
+        drop_chunk(r);
     }
-    line[strcspn(line, "\n")] = 0;
-    return line;
+    free(line);
+    return NULL;
 }
 
 /* ---- evaluating ------------------------------------------------------------------------------ */
@@ -147,12 +158,6 @@ static bool add_line(repl *r, const char *line) {
     memcpy(r->chunk + r->chunk_size, line, length + 1);
     r->chunk_size += length;
     return true;
-}
-
-static void drop_chunk(repl *r) {
-    free(r->chunk);
-    r->chunk = NULL;
-    r->chunk_size = 0;
 }
 
 /* Compiles the chunk, as an expression if it is one. In protected mode; pushes the function or the
@@ -296,7 +301,7 @@ static void loop(repl *r) {
     for (;;) {
         bool interrupted = false;
         const char *prompt = r->chunk_size ? next_prompt : first_prompt;
-        char *line = r->terminal ? read_from_terminal(prompt, &interrupted) : read_from_pipe();
+        char *line = r->terminal ? read_from_terminal(prompt, &interrupted) : read_from_pipe(r);
         if (interrupted) {
             drop_chunk(r);
             continue;
@@ -335,6 +340,9 @@ static int start(repl *r, script_options *options) {
         cli_error("the watchdog does not start: %s", strerror(error));
         return CLI_FAILURE;
     }
+    /* Known to the watchdog before it first runs Lua, so that Ctrl-C wakes the first prompt too. */
+    watchdog_enter(L);
+    watchdog_leave();
     r->terminal = cli_is_terminal(0) && cli_is_terminal(1);
     if (r->terminal) {
         rl_readline_name = "cnsengine";

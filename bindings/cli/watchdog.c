@@ -282,7 +282,7 @@ static void *watch(void *unused) {
         if (byte == 'q') {
             return NULL;
         }
-        if (byte == 'i' && !stopped) {
+        if (byte == 'i' && watchdog_reason() == STOP_NONE) { /* `stopped` may outlive a reset */
             request_stop(STOP_INTERRUPT);
             stopped = now_ns();
         }
