@@ -172,7 +172,11 @@ static void link_node(lua_State *L, graph_run *run, uint32_t index) {
             luaL_error(L, "%s comes after '%s', which the graph does not have", n->task->name,
                        lua_tostring(L, -2));
         }
-        node *other = &run->nodes[lua_tointeger(L, -1) - 1];
+        lua_Integer position = lua_tointeger(L, -1);
+        if (position > run->count) { /* a finaliser added it since the run began */
+            luaL_error(L, "the graph changed while its run was made");
+        }
+        node *other = &run->nodes[position - 1];
         n->before[i] = other->task;
         lcns_ok(L, cns_graph_depend(run->graph, n->id, other->id));
         lua_settop(L, table + 1);
@@ -222,16 +226,7 @@ static int run_protected(lua_State *L) {
     luaL_checkstack(L, 24, "cns.tasks");
     run->tables = push_tables(L);
     build(L, run);
-    lcns_seat *seat = lcns_seat_take(run->pool);
-    if (!seat) {
-        lcns_raise(L, CNS_E_NOMEM);
-        return 0;
-    }
-    lua_State *from = seat->from;
-    seat->from = L;
     cns_status status = cns_graph_run(run->graph, run->pool->tasks, run->settings.token);
-    seat->from = from;
-    lcns_seat_give(seat);
     lcns_poll(L);
     if (status != CNS_OK) {
         raise_first(L, run, status);
@@ -258,17 +253,18 @@ static int graph_run_method(lua_State *L) {
     lcns_spawn_options(L, 2, false, &run.settings);
     luaL_checkstack(L, 4, "cns.tasks");
     run.pool = ((graph_object *)lcns_self(L))->pool; /* a finaliser may have closed the graph */
-    if (!lcns_pool_enter(run.pool)) {
+    lcns_stay stay;
+    cns_status entered = lcns_stay_begin(L, run.pool, &stay);
+    if (entered == CNS_E_CANCELLED) {
         return luaL_error(L, LCNS_POOL_TYPE " is closed");
     }
-    lcns_pool_retain(run.pool);
+    lcns_ok(L, entered);
     lua_pushcfunction(L, run_protected);
     lua_pushlightuserdata(L, &run);
     lua_pushvalue(L, 1);
     int status = lua_pcall(L, 2, 1, 0);
     free_run(&run);
-    lcns_pool_done(run.pool);
-    lcns_pool_release(run.pool);
+    lcns_stay_end(&stay);
     return status == LUA_OK ? 1 : lua_error(L);
 }
 

@@ -3,11 +3,13 @@
  * hash.c - cns.hash: digests of strings, buffers, lists of them and files; incremental hashers.
  *
  * Option strings stay on the stack while the engine looks at them: a finaliser may take them out of
- * the options table. Data is looked up last, after everything that allocates in Lua.
+ * the options table. Data is looked up last, after everything that allocates in Lua. With `tasks`
+ * this thread takes part in the pool's work, so other Lua code may run in the middle of a call, in
+ * this very state: strings are then kept where no script can drop them, and buffers are borrowed.
  */
-#include "module.h"
-
 #include <string.h>
+
+#include "tasks.h"
 
 #define NAME "cns.hasher"
 
@@ -20,6 +22,7 @@ typedef struct request {
     size_t size; /* of the digest */
     bool raw;
     int pool; /* stack index of the option `tasks`, 0 without */
+    lcns_stay stay;
     cns_executor executor;
 } request;
 
@@ -38,19 +41,21 @@ static void option_text(lua_State *L, int arg, const char *key, const void **out
 /* Leaves the pool's object on the stack. */
 static void option_tasks(lua_State *L, int arg, request *r) {
     if (lcns_option_push(L, arg, "tasks")) {
-        if (!lcns_test(L, -1, "cns.tasks.pool")) {
-            lcns_option_fail(L, arg, "tasks", "cns.tasks.pool");
+        if (!lcns_test(L, -1, LCNS_POOL_TYPE)) {
+            lcns_option_fail(L, arg, "tasks", LCNS_POOL_TYPE);
         }
         r->pool = lua_gettop(L);
     }
 }
 
-/* The pool's executor or NULL; last, since a finaliser may close the pool. */
-static const cns_executor *executor_of(lua_State *L, request *r) {
+/* The pool's executor or NULL; last, since a finaliser may close the pool. Nothing may raise until
+ * the stay is ended. */
+static const cns_executor *begin_stay(lua_State *L, request *r) {
     if (r->pool == 0) {
         return NULL;
     }
-    cns_tasks_executor(lcns_check_tasks(L, r->pool), &r->executor);
+    lcns_stay_check(L, r->pool, &r->stay);
+    cns_tasks_executor(r->stay.pool->tasks, &r->executor);
     return &r->executor;
 }
 
@@ -122,6 +127,23 @@ static uint8_t *digest_room(lua_State *L, size_t size, uint8_t small[SMALL]) {
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
+/* The data at `arg` over the pool. */
+static cns_status digest_parallel(lua_State *L, request *r, int arg, const void *data, size_t size,
+                                  uint8_t *out) {
+    cns_context *context = lcns_context(L);
+    const cns_buffer *buffer = lcns_test_buffer(L, arg);
+    cns_buffer *borrowed = NULL;
+    const cns_executor *executor = begin_stay(L, r);
+    cns_status status = buffer ? cns_buffer_borrow(buffer, CNS_ACCESS_READ, &borrowed) : CNS_OK;
+    if (status == CNS_OK) {
+        status = cns_hash_parallel(context, r->algorithm, &r->params, data, size, out, r->size,
+                                   executor);
+    }
+    cns_buffer_destroy(borrowed);
+    lcns_stay_end(&r->stay);
+    return status;
+}
+
 static int digest_of(lua_State *L, cns_hash_algorithm algorithm, int arg) {
     request r;
     uint8_t small[SMALL];
@@ -130,12 +152,12 @@ static int digest_of(lua_State *L, cns_hash_algorithm algorithm, int arg) {
     lua_settop(L, arg + 1);
     read_options(L, arg + 1, algorithm, &r);
     uint8_t *out = digest_room(L, r.size, small);
-    const cns_executor *executor = executor_of(L, &r);
     const void *data = lcns_check_data(L, arg, &size);
-    cns_context *context = lcns_context(L);
-    lcns_ok(L, executor ? cns_hash_parallel(context, algorithm, &r.params, data, size, out, r.size,
-                                            executor)
-                        : cns_hash_digest(context, algorithm, &r.params, data, size, out, r.size));
+    if (r.pool) {
+        lcns_ok(L, digest_parallel(L, &r, arg, data, size, out));
+    } else {
+        lcns_ok(L, cns_hash_digest(lcns_context(L), algorithm, &r.params, data, size, out, r.size));
+    }
     push_digest(L, out, r.size, r.raw);
     return 1;
 }
@@ -152,21 +174,74 @@ static int hash_named(lua_State *L) {
 typedef struct batch {
     const void **messages;
     size_t *sizes;
+    cns_buffer **buffers; /* NULL for a string; with a pool, the borrow */
     uint8_t *digests;
+    size_t count;
+    int list; /* stack index of what keeps the messages alive */
 } batch;
 
-/* One userdata for all three arrays, left on the stack. */
+/* One userdata for all the arrays, left on the stack. */
 static batch batch_room(lua_State *L, size_t count, size_t digest_size) {
-    const size_t each = sizeof(void *) + sizeof(size_t) + digest_size;
+    const size_t pointers = count * sizeof(void *);
+    const size_t each = 2 * sizeof(void *) + sizeof(size_t) + digest_size;
     if (count > (size_t)PTRDIFF_MAX / each) {
         luaL_error(L, "not enough memory for %I digests", (LUAI_UACINT)count);
     }
     uint8_t *room = lua_newuserdatauv(L, count * each, 0);
     return (batch){
         .messages = (const void **)(void *)room,
-        .sizes = (size_t *)(void *)(room + count * sizeof(void *)),
-        .digests = room + count * (sizeof(void *) + sizeof(size_t)),
+        .buffers = (cns_buffer **)(void *)(room + pointers),
+        .sizes = (size_t *)(void *)(room + 2 * pointers),
+        .digests = room + 2 * pointers + count * sizeof(size_t),
+        .count = count,
     };
+}
+
+/* A copy of the list of messages that no script can reach; leaves it on the stack. */
+static int copy_list(lua_State *L, int arg, size_t count) {
+    lua_createtable(L, count < INT32_MAX ? (int)count : 0, 0);
+    for (size_t i = 1; i <= count; i++) {
+        lua_rawgeti(L, arg, (lua_Integer)i);
+        lua_rawseti(L, -2, (lua_Integer)i);
+    }
+    return lua_gettop(L);
+}
+
+/* No script runs from here to the digests, unless there is a pool. */
+static void look_up(lua_State *L, batch *b) {
+    for (size_t i = 0; i < b->count; i++) {
+        lua_rawgeti(L, b->list, (lua_Integer)i + 1);
+        b->buffers[i] = lcns_test_buffer(L, -1);
+        if (lua_type(L, -1) != LUA_TSTRING && !b->buffers[i]) {
+            luaL_error(L, "message %I: string or open cns.buffer expected, got %s",
+                       (LUAI_UACINT)(i + 1), luaL_typename(L, -1));
+        }
+        b->messages[i] = lcns_check_data(L, -1, &b->sizes[i]);
+        lua_pop(L, 1);
+    }
+}
+
+static cns_status batch_parallel(lua_State *L, request *r, batch *b) {
+    cns_context *context = lcns_context(L);
+    const cns_executor *executor = begin_stay(L, r);
+    cns_status status = CNS_OK;
+    size_t borrowed = 0;
+    for (; borrowed < b->count && status == CNS_OK; borrowed++) {
+        const cns_buffer *buffer = b->buffers[borrowed];
+        b->buffers[borrowed] = NULL;
+        if (buffer) {
+            status = cns_buffer_borrow(buffer, CNS_ACCESS_READ, &b->buffers[borrowed]);
+        }
+    }
+    if (status == CNS_OK) {
+        status = cns_hash_batch(context, r->algorithm, &r->params, b->messages, b->sizes, b->count,
+                                b->digests, b->count * r->size, executor);
+    }
+    while (borrowed > 0) {
+        cns_buffer_destroy(b->buffers[--borrowed]);
+    }
+    lcns_stay_end(&r->stay);
+    return status;
 }
 
 static int hash_batch(lua_State *L) {
@@ -177,19 +252,14 @@ static int hash_batch(lua_State *L) {
     read_options(L, 3, algorithm, &r);
     size_t count = lua_rawlen(L, 2);
     batch b = batch_room(L, count, r.size);
-    const cns_executor *executor = executor_of(L, &r);
-    cns_context *context = lcns_context(L);
-    for (size_t i = 0; i < count; i++) {
-        lua_rawgeti(L, 2, (lua_Integer)i + 1);
-        if (lua_type(L, -1) != LUA_TSTRING && !lcns_test_buffer(L, -1)) {
-            luaL_error(L, "message %I: string or open cns.buffer expected, got %s",
-                       (LUAI_UACINT)(i + 1), luaL_typename(L, -1));
-        }
-        b.messages[i] = lcns_check_data(L, -1, &b.sizes[i]);
-        lua_pop(L, 1); /* the list holds it, and no script runs until the digests are made */
+    b.list = r.pool ? copy_list(L, 2, count) : 2;
+    look_up(L, &b);
+    if (r.pool) {
+        lcns_ok(L, batch_parallel(L, &r, &b));
+    } else {
+        lcns_ok(L, cns_hash_batch(lcns_context(L), algorithm, &r.params, b.messages, b.sizes, count,
+                                  b.digests, count * r.size, NULL));
     }
-    lcns_ok(L, cns_hash_batch(context, algorithm, &r.params, b.messages, b.sizes, count, b.digests,
-                              count * r.size, executor));
     lua_createtable(L, count < INT32_MAX ? (int)count : 0, 0);
     for (size_t i = 0; i < count; i++) {
         push_digest(L, b.digests + i * r.size, r.size, r.raw);
@@ -209,8 +279,11 @@ static int hash_file(lua_State *L) {
     lua_settop(L, 3);
     read_options(L, 3, algorithm, &r);
     uint8_t *out = digest_room(L, r.size, small);
-    const cns_executor *executor = executor_of(L, &r);
-    lcns_ok(L, cns_hash_file(lcns_context(L), algorithm, &r.params, path, out, r.size, executor));
+    cns_context *context = lcns_context(L);
+    const cns_executor *executor = begin_stay(L, &r);
+    cns_status status = cns_hash_file(context, algorithm, &r.params, path, out, r.size, executor);
+    lcns_stay_end(&r.stay);
+    lcns_ok(L, status);
     push_digest(L, out, r.size, r.raw);
     return 1;
 }

@@ -24,6 +24,7 @@ typedef struct part {
 } part;
 
 typedef struct loop_run {
+    lcns_stay stay; /* for the whole of the loop */
     lcns_pool *pool;
     lcns_loop *loop;
     lcns_task_kind kind;
@@ -53,27 +54,16 @@ static lcns_loop *create_loop(cns_context *context) {
 }
 
 /* All parts end; those that have not begun never will. Raises nothing. */
-static void end_loop(lua_State *L, loop_run *run, bool entered) {
+static void end_loop(loop_run *run) {
     if (run->loop) {
         atomic_store(&run->loop->stop, 1);
     }
     for (uint32_t i = 0; run->parts && i < run->count; i++) {
         part *p = &run->parts[i];
-        if (p->future) {
-            lcns_seat *seat = entered ? lcns_seat_take(run->pool) : NULL;
-            lua_State *from = seat ? seat->from : NULL;
-            if (seat) {
-                seat->from = L;
-            }
-            while (!cns_future_done(p->future) && cns_future_await(p->future) != CNS_OK) {
-                /* an error, or a wait that cannot be: looks again until it is over */
-            }
-            if (seat) {
-                seat->from = from;
-                lcns_seat_give(seat);
-            }
-            cns_future_release(p->future);
+        while (p->future && !cns_future_done(p->future) && cns_future_await(p->future) != CNS_OK) {
+            /* an error, or a wait that cannot be: looks again until it is over */
         }
+        cns_future_release(p->future);
         lcns_task_release(p->task);
     }
     if (run->parts) {
@@ -157,7 +147,10 @@ static void spawn_part(lua_State *L, loop_run *run, uint32_t index) {
 /* Waits for the part and pushes its first result; raises its error. */
 static void take_part(lua_State *L, loop_run *run, uint32_t index) {
     part *p = &run->parts[index];
-    lcns_task_await(L, p->task, p->future);
+    cns_status status = lcns_task_await(L, p->task, p->future);
+    if (!cns_future_done(p->future)) {
+        lcns_raise(L, status);
+    }
     int base = lua_gettop(L);
     int results = lcns_task_outcome(L, p->task, cns_future_await_for(p->future, 0));
     if (results < 0) {
@@ -220,21 +213,16 @@ static void run_loop(lua_State *L, loop_run *run) {
     lcns_task_name(L, run->function, run->settings.name, run->name);
     luaL_checkstack(L, count + 8, "cns.tasks");
     /* Only now: metamethods and finalisers may have closed the pool since the call began. */
-    lcns_pool_object *object = lcns_check(L, 1, LCNS_POOL_TYPE);
-    run->pool = object->pool;
-    if (!lcns_pool_enter(run->pool)) {
-        luaL_error(L, LCNS_POOL_TYPE " is closed");
-    }
-    lcns_pool_retain(run->pool);
+    lcns_stay_check(L, 1, &run->stay);
+    run->pool = run->stay.pool;
     lua_pushcfunction(L, run_protected);
     lua_pushlightuserdata(L, run);
     for (int i = 1; i <= count; i++) {
         lua_pushvalue(L, i);
     }
     int status = lua_pcall(L, count + 1, run->outcome ? 1 : 0, 0);
-    end_loop(L, run, true);
-    lcns_pool_done(run->pool);
-    lcns_pool_release(run->pool);
+    end_loop(run);
+    lcns_stay_end(&run->stay);
     if (status != LUA_OK) {
         lua_error(L);
     }

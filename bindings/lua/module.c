@@ -72,6 +72,7 @@ static void create_shared(lua_State *L, anchor *a) {
     }
     atomic_init(&shared->references, 1);
     atomic_init(&shared->pool, NULL);
+    atomic_init(&shared->orphans, NULL);
     a->shared = shared;
     a->main = true;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
@@ -159,12 +160,15 @@ int lcns_raise(lua_State *L, cns_status status) {
     return luaL_error(L, "%s", message);
 }
 
+cns_status lcns_poll_status(lua_State *L) {
+    const anchor *a = find_anchor(L);
+    const lcns_host *host = a && a->shared ? &a->shared->host : NULL;
+    cns_status status = host && host->poll ? host->poll(host->user) : CNS_OK;
+    return status == CNS_OK && host ? cns_cancel_poll(host->cancel) : status;
+}
+
 void lcns_poll(lua_State *L) {
-    const lcns_host *host = &lcns_shared_of(L)->host;
-    cns_status status = host->poll ? host->poll(host->user) : CNS_OK;
-    if (status == CNS_OK) {
-        status = cns_cancel_poll(host->cancel);
-    }
+    cns_status status = lcns_poll_status(L);
     if (status != CNS_OK) {
         luaL_error(L, "interrupted: %s", cns_status_text(status));
     }
@@ -192,13 +196,13 @@ void lcns_type(lua_State *L, const char *name, const luaL_Reg *methods, const lu
     }
     lua_pushvalue(L, metatable + 1);
     lua_setfield(L, metatable, "__index");
-    for (const luaL_Reg *m = metamethods; m && m->name; m++) {
-        add_function(L, metatable, metatable, m->name, m->func);
-    }
     if (close) {
         add_function(L, metatable + 1, metatable, "close", close);
         add_function(L, metatable, metatable, "__gc", close);
         add_function(L, metatable, metatable, "__close", close);
+    }
+    for (const luaL_Reg *m = metamethods; m && m->name; m++) {
+        add_function(L, metatable, metatable, m->name, m->func);
     }
     lua_pushliteral(L, "locked");
     lua_setfield(L, metatable, "__metatable");

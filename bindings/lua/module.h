@@ -50,7 +50,8 @@ typedef struct lcns_shared {
     lcns_host host; /* zeroed under stock lua5.4 */
     bool owns_context;
     _Atomic uint32_t references;
-    struct lcns_default_pool *_Atomic pool; /* owned by tasks.c; made on first use */
+    struct lcns_default_pool *_Atomic pool;    /* owned by tasks.c; made on first use */
+    struct lcns_default_pool *_Atomic orphans; /* of tasks.c: collected while in use */
     /* Set by tasks.c: called when the main state closes, after its objects were finalised and
      * before its reference goes, so that workers' states can give theirs back. May stay NULL. */
     void (*shutdown)(struct lcns_shared *shared);
@@ -82,6 +83,8 @@ static inline void lcns_ok(lua_State *L, cns_status status) {
 }
 /* Raises when the host wants the script to stop. Call it in loops that may take long. */
 void lcns_poll(lua_State *L);
+/* As above, but gives the reason instead of raising it. */
+cns_status lcns_poll_status(lua_State *L);
 
 /* ---- userdata -------------------------------------------------------------------------------- */
 
@@ -91,7 +94,8 @@ typedef struct lcns_object {
 } lcns_object;
 
 /* Registers a type: methods, metamethods (either may be NULL), and `close` behind __gc, __close and
- * the method `close`. `name` is what errors call it: "cns.buffer". Called by the luaopen of a part.
+ * the method `close`, unless metamethods bring their own. `name` is what errors call it:
+ * "cns.buffer". Called by the luaopen of a part.
  * All these functions are closures whose first upvalue is the metatable and whose second is the
  * table of methods, which is __index unless metamethods bring one. Scripts see "locked" for the
  * metatable. */
@@ -178,7 +182,5 @@ cns_buffer *lcns_test_buffer(lua_State *L, int arg);
 void lcns_push_buffer(lua_State *L, cns_buffer *buffer);
 /* String or buffer (readable now) as bytes; valid while the value stays on the stack. */
 const void *lcns_check_data(lua_State *L, int arg, size_t *size);
-/* The engine's pool behind a "cns.tasks.pool" userdata. */
-cns_tasks *lcns_check_tasks(lua_State *L, int arg);
 
 #endif

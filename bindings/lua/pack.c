@@ -296,13 +296,20 @@ static lcns_handle *add_handle(packer *p, int index, lcns_handle_kind kind) {
             lua_pushvalue(p->L, index);
             lua_rawseti(p->L, p->buffers, p->m->handle_count + 1);
         }
+        /* Only now: a finaliser may just have closed it. */
+        const lcns_object *object = lua_touserdata(p->L, index);
+        if (!object->shared && kind != LCNS_HANDLE_BUFFER) {
+            refuse(p, index,
+                   kind == LCNS_HANDLE_CANCEL ? "the cancellation token is closed"
+                                              : "the task pool is closed");
+        }
         lcns_handle *handle = new_handle(p, kind);
         number = p->m->handle_count;
         if (kind == LCNS_HANDLE_CANCEL) {
-            handle->object = ((lcns_cancel_object *)lua_touserdata(p->L, index))->cancel;
+            handle->object = ((const lcns_cancel_object *)object)->cancel;
             cns_cancel_retain(handle->object);
         } else if (kind == LCNS_HANDLE_POOL) {
-            handle->object = ((lcns_pool_object *)lua_touserdata(p->L, index))->pool;
+            handle->object = ((const lcns_pool_object *)object)->pool;
             lcns_pool_retain(handle->object);
         }
     }
@@ -362,23 +369,16 @@ static void refuse_userdata(packer *p, int index) {
 
 static void pack_userdata(packer *p, int index) {
     lua_State *L = p->L;
-    lcns_object *object;
     if (pack_known(p, index)) {
         return;
     }
-    if ((object = lcns_test(L, index, "cns.buffer")) != NULL) {
+    if (lcns_test(L, index, "cns.buffer")) {
         pack_buffer(p, index, CNS_ACCESS_READ, false);
-    } else if ((object = lcns_test(L, index, LCNS_LENT_TYPE)) != NULL) {
+    } else if (lcns_test(L, index, LCNS_LENT_TYPE)) {
         pack_lent(p, index);
-    } else if ((object = lcns_test(L, index, LCNS_CANCEL_TYPE)) != NULL) {
-        if (!object->shared) {
-            refuse(p, index, "the cancellation token is closed");
-        }
+    } else if (lcns_test(L, index, LCNS_CANCEL_TYPE)) {
         add_handle(p, index, LCNS_HANDLE_CANCEL);
-    } else if ((object = lcns_test(L, index, LCNS_POOL_TYPE)) != NULL) {
-        if (!object->shared) {
-            refuse(p, index, "the task pool is closed");
-        }
+    } else if (lcns_test(L, index, LCNS_POOL_TYPE)) {
         add_handle(p, index, LCNS_HANDLE_POOL);
     } else {
         refuse_userdata(p, index);
@@ -579,12 +579,13 @@ static void refuse_status(packer *p, int index, const char *what) {
     refuse(p, index, lua_pushfstring(p->L, "%s: %s", what, reason));
 }
 
-/* true when a view other than this one is alive, even after a collection. */
-static bool still_shared(lua_State *L, const cns_buffer *buffer) {
-    if (cns_buffer_shared(buffer)) {
+/* true when a view other than the one at `index` is alive, even after a collection, whose
+ * finalisers may close that one too. */
+static bool still_shared(lua_State *L, int index) {
+    if (cns_buffer_shared(lcns_check_buffer(L, index))) {
         lua_gc(L, LUA_GCCOLLECT);
     }
-    return cns_buffer_shared(buffer);
+    return cns_buffer_shared(lcns_check_buffer(L, index));
 }
 
 /* Lends each buffer as its most demanding mention wants it; of results, makes views that are the
@@ -612,7 +613,7 @@ static void pack_buffers(packer *p) {
             }
         } else if (cns_buffer_borrowed(source)) {
             refuse(p, index, "a buffer that was lent to the task cannot be returned");
-        } else if (still_shared(L, source)) {
+        } else if (still_shared(L, index)) {
             refuse(p, index, "the buffer has other views that are still in use; close them first");
         } else if (cns_buffer_slice(source, 0, cns_buffer_count(source), &view) != CNS_OK) {
             refuse_status(p, index, "the buffer cannot be returned");

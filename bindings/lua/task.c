@@ -42,6 +42,10 @@ static void drop_inputs(lcns_task *task) {
     task->loop = NULL;
 }
 
+void lcns_task_retain(lcns_task *task) {
+    atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
+}
+
 void lcns_task_release(lcns_task *task) {
     if (task && atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) == 1) {
         drop_inputs(task);
@@ -122,35 +126,29 @@ void lcns_task_name(lua_State *L, int function, const char *given, char *out) {
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 /* The pool is being closed by another thread, which ends all its futures soon. */
-static void wait_for_close(lua_State *L, cns_future *future) {
-    while (!cns_future_done(future)) {
+static cns_status wait_for_close(lua_State *L, cns_future *future) {
+    cns_status status = CNS_OK;
+    while (status == CNS_OK && !cns_future_done(future)) {
         thrd_yield();
-        lcns_poll(L);
+        status = lcns_poll_status(L);
     }
+    return status;
 }
 
-void lcns_task_await(lua_State *L, lcns_task *task, cns_future *future) {
+cns_status lcns_task_await(lua_State *L, lcns_task *task, cns_future *future) {
+    lcns_stay stay;
     if (cns_future_done(future)) {
-        return;
+        return CNS_OK;
     }
-    lcns_pool *pool = task->pool;
-    if (!lcns_pool_enter(pool)) {
-        wait_for_close(L, future);
-        return;
+    cns_status status = lcns_stay_begin(L, task->pool, &stay);
+    if (status == CNS_E_CANCELLED) {
+        return wait_for_close(L, future);
     }
-    lcns_seat *seat = lcns_seat_take(pool);
-    cns_status status = CNS_E_NOMEM;
-    if (seat) {
-        lua_State *from = seat->from;
-        seat->from = L;
+    if (status == CNS_OK) {
         status = cns_future_await(future);
-        seat->from = from;
-        lcns_seat_give(seat);
     }
-    lcns_pool_done(pool);
-    if (!cns_future_done(future)) {
-        lcns_raise(L, status);
-    }
+    lcns_stay_end(&stay);
+    return cns_future_done(future) ? CNS_OK : status;
 }
 
 int lcns_task_outcome(lua_State *L, lcns_task *task, cns_status status) {
@@ -228,22 +226,24 @@ void lcns_spawn_options(lua_State *L, int arg, bool loop, lcns_spawn_settings *o
         snprintf(out->name, sizeof out->name, "%.*s", size < 60 ? (int)size : 60, name);
     }
     if (lcns_option_push(L, arg, "cancel")) {
-        lcns_cancel_object *object = lcns_test(L, -1, LCNS_CANCEL_TYPE);
+        lcns_cancel_object *own = lcns_new(L, sizeof *own, LCNS_CANCEL_TYPE);
+        lcns_cancel_object *object = lcns_test(L, -2, LCNS_CANCEL_TYPE);
         if (!object || !object->base.shared) {
             luaL_argerror(L, arg, "cancel: an open cns.cancel expected");
         }
-        out->token = object->cancel;
+        cns_cancel_retain(object->cancel);
+        out->token = own->cancel = object->cancel;
         out->watched = true;
-        lua_pushvalue(L, -1);
         lua_replace(L, keeper);
     }
     lua_pop(L, 1);
     uint64_t deadline;
     if (lcns_option_duration(L, arg, "deadline", &deadline)) {
-        cns_cancel *child = lcns_new_cancel(L, out->token);
-        cns_cancel_after(child, deadline ? deadline : 1);
+        lcns_cancel_object *child = lcns_new(L, sizeof *child, LCNS_CANCEL_TYPE);
+        lcns_ok(L, cns_cancel_create(lcns_context(L), out->token, &child->cancel));
+        cns_cancel_after(child->cancel, deadline ? deadline : 1);
         lua_replace(L, keeper);
-        out->token = child;
+        out->token = child->cancel;
         out->watched = true;
     }
     lua_settop(L, keeper);
@@ -257,6 +257,7 @@ typedef struct future_object {
     cns_future *future;
     int results; /* once they are kept: how many, -1 for an error */
     bool kept;
+    bool reading; /* the results, which a finaliser must not do again meanwhile */
 } future_object;
 
 /* pool:spawn's future: the pool is kept alive by it until the results take the pool's place. */
@@ -317,34 +318,84 @@ int lcns_pool_spawn_with(lua_State *L) {
     return spawn(L, 3, &settings, count);
 }
 
-/* Puts the outcome where the pool was kept, so that it is the same each time. */
-static void keep_outcome(lua_State *L, future_object *object, int index) {
-    if (object->kept) {
-        return;
-    }
-    cns_status status = cns_future_await_for(object->future, 0);
-    int base = lua_gettop(L);
-    int results = lcns_task_outcome(L, object->task, status);
-    int count = lua_gettop(L) - base;
+/* task, status -> the number of results or -1, and a list of what lcns_task_outcome gave. */
+static int read_outcome(lua_State *L) {
+    lcns_task *task = lua_touserdata(L, 1);
+    cns_status status = (cns_status)lua_tointeger(L, 2);
+    lua_settop(L, 0);
+    int results = lcns_task_outcome(L, task, status);
+    int count = lua_gettop(L);
     lua_createtable(L, count, 0);
-    lua_insert(L, base + 1);
+    lua_insert(L, 1);
     for (int i = count; i >= 1; i--) {
-        lua_rawseti(L, base + 1, i);
+        lua_rawseti(L, 1, i);
     }
-    lua_setiuservalue(L, index, 1);
-    object->results = results;
-    object->kept = true;
-    lcns_message_free(&object->task->results);
+    lua_pushinteger(L, results);
+    lua_insert(L, 1);
+    return 2;
+}
+
+/* Puts the outcome where the pool was kept, so that it is the same each time. Making Lua values may
+ * run a finaliser that closes the future: the task is held meanwhile. */
+static void keep_outcome(lua_State *L, future_object *object, int index) {
+    lcns_task *task = object->task;
+    if (object->reading) {
+        luaL_error(L, LCNS_FUTURE_TYPE " is being awaited by what this finaliser interrupts");
+    }
+    lua_pushcfunction(L, read_outcome);
+    lua_pushlightuserdata(L, task);
+    lua_pushinteger(L, cns_future_await_for(object->future, 0));
+    lcns_task_retain(task);
+    object->reading = true;
+    int failed = lua_pcall(L, 2, 2, 0) != LUA_OK;
+    object->reading = false;
+    if (!failed && object->base.shared) {
+        lcns_message_free(&task->results);
+        lua_setiuservalue(L, index, 1);
+        object->results = (int)lua_tointeger(L, -1);
+        object->kept = true;
+    }
+    lcns_task_release(task);
+    if (failed) {
+        lua_error(L);
+    }
+}
+
+/* While this thread takes part in the work, other Lua code may run on this state and close the
+ * future, the last handle of its pool with it: all three are held. */
+static void wait_object(lua_State *L, const future_object *object) {
+    lcns_task *task = object->task;
+    lcns_pool *pool = task->pool;
+    cns_future *future = object->future;
+    lcns_task_retain(task);
+    lcns_pool_retain(pool);
+    cns_future_retain(future);
+    cns_status status = lcns_task_await(L, task, future);
+    bool over = cns_future_done(future);
+    cns_future_release(future);
+    lcns_task_release(task);
+    lcns_pool_release(pool);
+    lcns_poll(L);
+    if (!over) {
+        lcns_raise(L, status);
+    }
+}
+
+static void check_open(lua_State *L, const future_object *object) {
+    if (!object->base.shared) {
+        luaL_error(L, LCNS_FUTURE_TYPE " is closed");
+    }
 }
 
 static int await_object(lua_State *L, future_object *object, int index) {
+    luaL_checkstack(L, 8, "cns.tasks");
     lua_pushvalue(L, index);
-    lcns_task_await(L, object->task, object->future);
-    lcns_poll(L);
-    if (!object->base.shared) {
-        return luaL_error(L, LCNS_FUTURE_TYPE " is closed");
+    wait_object(L, object);
+    check_open(L, object);
+    if (!object->kept) {
+        keep_outcome(L, object, index);
+        check_open(L, object);
     }
-    keep_outcome(L, object, index);
     lua_getiuservalue(L, index, 1);
     int table = lua_gettop(L);
     if (object->results < 0) {

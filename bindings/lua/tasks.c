@@ -38,6 +38,41 @@ void lcns_pool_retain(lcns_pool *pool) {
     atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
 }
 
+cns_status lcns_stay_begin(lua_State *L, lcns_pool *pool, lcns_stay *out) {
+    *out = (lcns_stay){0};
+    if (!lcns_pool_enter(pool)) {
+        return CNS_E_CANCELLED;
+    }
+    lcns_seat *seat = lcns_seat_take(pool);
+    if (!seat) {
+        lcns_pool_done(pool);
+        return CNS_E_NOMEM;
+    }
+    lcns_pool_retain(pool);
+    *out = (lcns_stay){pool, seat, seat->from};
+    seat->from = L;
+    return CNS_OK;
+}
+
+void lcns_stay_end(lcns_stay *stay) {
+    if (stay->pool) {
+        stay->seat->from = stay->from;
+        lcns_seat_give(stay->seat);
+        lcns_pool_done(stay->pool);
+        lcns_pool_release(stay->pool);
+        stay->pool = NULL;
+    }
+}
+
+void lcns_stay_check(lua_State *L, int arg, lcns_stay *out) {
+    lcns_pool_object *object = lcns_check(L, arg, LCNS_POOL_TYPE);
+    cns_status status = lcns_stay_begin(L, object->pool, out);
+    if (status == CNS_E_CANCELLED) {
+        luaL_error(L, LCNS_POOL_TYPE " is closed");
+    }
+    lcns_ok(L, status);
+}
+
 static void free_text(lcns_pool *pool, char *text) {
     cns_context_resize(pool->context, text, text ? strlen(text) + 1 : 0, 0);
 }
@@ -50,7 +85,7 @@ void lcns_pool_release(lcns_pool *pool) {
     }
 }
 
-/* Idempotent. requires: the calling thread runs none of the pool's tasks. */
+/* Idempotent. requires: the calling thread is not inside the pool: it would wait for itself. */
 static void close_pool(lcns_pool *pool) {
     if (atomic_exchange(&pool->closing, 1)) {
         return;
@@ -136,28 +171,25 @@ static lcns_pool *self_pool(lua_State *L) {
     return ((lcns_pool_object *)lcns_self(L))->pool;
 }
 
-cns_tasks *lcns_check_tasks(lua_State *L, int arg) {
-    lcns_pool *pool = ((lcns_pool_object *)lcns_check(L, arg, LCNS_POOL_TYPE))->pool;
-    if (atomic_load(&pool->closing)) {
-        luaL_error(L, LCNS_POOL_TYPE " is closed");
-    }
-    return pool->tasks;
-}
-
 void lcns_push_pool(lua_State *L, lcns_pool *pool) {
     lcns_pool_object *object = lcns_new(L, sizeof *object, LCNS_POOL_TYPE);
     lcns_pool_retain(pool);
     object->pool = pool;
 }
 
+/* Whether the object at 1 owns an open pool that this thread is inside of. */
+static bool is_inside_own(lua_State *L) {
+    const lcns_pool_object *object = lcns_test(L, 1, LCNS_POOL_TYPE);
+    return object && object->base.shared && object->pool && object->owner &&
+           !atomic_load(&object->pool->closing) && lcns_seat_inside(object->pool);
+}
+
 static int pool_close(lua_State *L) {
-    lcns_pool_object *object = lcns_test(L, 1, LCNS_POOL_TYPE);
-    if (object && object->base.shared && object->pool && object->owner &&
-        !atomic_load(&object->pool->closing) && lcns_seat_inside(object->pool)) {
-        return luaL_error(L, "a task cannot close the pool it runs in");
+    if (is_inside_own(L)) {
+        return luaL_error(L, "a task cannot close the pool it runs in, nor a call the one it uses");
     }
     lcns_shared *shared;
-    object = lcns_begin_close(L, LCNS_POOL_TYPE, &shared);
+    lcns_pool_object *object = lcns_begin_close(L, LCNS_POOL_TYPE, &shared);
     if (object) {
         if (object->owner && object->pool) {
             close_pool(object->pool);
@@ -165,6 +197,22 @@ static int pool_close(lua_State *L) {
         lcns_pool_release(object->pool);
         lcns_shared_release(shared);
     }
+    return 0;
+}
+
+/* A pool that is collected while this thread uses it by another handle cannot be closed now, and
+ * Lua does not ask twice: it closes with the main state. */
+static int pool_collect(lua_State *L) {
+    if (!is_inside_own(L)) {
+        return pool_close(L);
+    }
+    lcns_shared *shared;
+    lcns_pool_object *object = lcns_begin_close(L, LCNS_POOL_TYPE, &shared);
+    lcns_pool *pool = object->pool; /* with the object's reference */
+    pool->next = atomic_load(&shared->orphans);
+    while (!atomic_compare_exchange_weak(&shared->orphans, &pool->next, pool)) {
+    }
+    lcns_shared_release(shared);
     return 0;
 }
 
@@ -179,20 +227,21 @@ static void set_count(lua_State *L, const char *name, uint64_t value) {
 }
 
 static int pool_stats(lua_State *L) {
-    lcns_pool *pool = self_pool(L);
     cns_tasks_stats stats = {0};
     lua_createtable(L, 0, 8);
+    lcns_pool *pool = self_pool(L);
     if (!lcns_pool_enter(pool)) {
         return luaL_error(L, LCNS_POOL_TYPE " is closed");
     }
     cns_tasks_get_stats(pool->tasks, &stats);
+    uint32_t workers = pool->worker_count;
     lcns_pool_done(pool);
     set_count(L, "spawned", stats.spawned);
     set_count(L, "executed", stats.executed);
     set_count(L, "stolen", stats.stolen);
     set_count(L, "cancelled", stats.cancelled);
     set_count(L, "sleeps", stats.sleeps);
-    set_count(L, "workers", pool->worker_count);
+    set_count(L, "workers", workers);
     return 1;
 }
 
@@ -218,6 +267,13 @@ static void shut_down(lcns_shared *shared) {
         close_pool(pool); /* finalisers of the workers' states still find it, closed */
         atomic_store(&shared->pool, NULL);
         lcns_pool_release(pool);
+    }
+    lcns_pool *orphan = atomic_exchange(&shared->orphans, NULL);
+    while (orphan) {
+        lcns_pool *next = orphan->next;
+        close_pool(orphan);
+        lcns_pool_release(orphan);
+        orphan = next;
     }
 }
 
@@ -255,18 +311,15 @@ void lcns_push_cancel(lua_State *L, cns_cancel *cancel) {
     object->cancel = cancel;
 }
 
-cns_cancel *lcns_new_cancel(lua_State *L, cns_cancel *parent) {
-    lcns_cancel_object *object = lcns_new(L, sizeof *object, LCNS_CANCEL_TYPE);
-    lcns_ok(L, cns_cancel_create(lcns_context(L), parent, &object->cancel));
-    return object->cancel;
-}
-
 static int tasks_cancel(lua_State *L) {
-    cns_cancel *parent = lcns_shared_of(L)->host.cancel;
-    if (!lua_isnoneornil(L, 1)) {
+    lua_settop(L, 1);
+    lcns_cancel_object *object = lcns_new(L, sizeof *object, LCNS_CANCEL_TYPE);
+    lcns_shared *shared = lcns_shared_of(L);
+    cns_cancel *parent = shared->host.cancel;
+    if (!lua_isnil(L, 1)) { /* looked at now: making the object may have run a finaliser */
         parent = ((lcns_cancel_object *)lcns_check(L, 1, LCNS_CANCEL_TYPE))->cancel;
     }
-    lcns_new_cancel(L, parent);
+    lcns_ok(L, cns_cancel_create(shared->context, parent, &object->cancel));
     return 1;
 }
 
@@ -373,7 +426,8 @@ static void open_types(lua_State *L) {
                                               {"after", cancel_after},
                                               {"cancelled", cancel_cancelled},
                                               {NULL, NULL}};
-    lcns_type(L, LCNS_POOL_TYPE, pool_methods, NULL, pool_close);
+    static const luaL_Reg pool_metamethods[] = {{"__gc", pool_collect}, {NULL, NULL}};
+    lcns_type(L, LCNS_POOL_TYPE, pool_methods, pool_metamethods, pool_close);
     lcns_type(L, LCNS_CANCEL_TYPE, cancel_methods, NULL, cancel_close);
     lcns_type(L, LCNS_LENT_TYPE, NULL, NULL, lent_close);
     lcns_open_future(L);

@@ -47,7 +47,7 @@ typedef struct lcns_seat {
 lcns_seat *lcns_seat_take(lcns_pool *pool);
 /* Each take needs one. */
 void lcns_seat_give(lcns_seat *seat);
-/* true when the calling thread is running one of this pool's tasks. */
+/* true when the calling thread runs one of this pool's tasks, or stays in the pool (below). */
 bool lcns_seat_inside(lcns_pool *pool);
 /* The seat whose state L belongs to; NULL in a main state. */
 lcns_seat *lcns_seat_of(lua_State *L);
@@ -66,6 +66,7 @@ struct lcns_default_pool {
     _Atomic uint32_t users;      /* threads inside a call that needs `tasks` */
     _Atomic uint32_t closing;
     uint32_t worker_count;
+    lcns_pool *next;            /* among shared->orphans */
     lcns_seat *workers;         /* one for each worker */
     lcns_seat *_Atomic outside; /* seats lent to other threads; only grows */
     char *path, *cpath;         /* package.path and cpath of the state that made the pool */
@@ -76,12 +77,26 @@ bool lcns_pool_enter(lcns_pool *pool);
 void lcns_pool_done(lcns_pool *pool);
 void lcns_pool_retain(lcns_pool *pool);
 void lcns_pool_release(lcns_pool *pool);
+/* A call that uses the pool, and in which this thread may run tasks of it: the pool stays open and
+ * the thread has a seat there, so that Lua code that runs meanwhile is told not to close it. */
+typedef struct lcns_stay {
+    lcns_pool *pool; /* NULL: not begun */
+    lcns_seat *seat;
+    lua_State *from; /* the seat's before */
+} lcns_stay;
+
+/* `L`: the Lua thread that makes the call. CNS_E_CANCELLED: the pool is closed; CNS_E_NOMEM. */
+cns_status lcns_stay_begin(lua_State *L, lcns_pool *pool, lcns_stay *out);
+/* Never raises. Does nothing when it has not begun. */
+void lcns_stay_end(lcns_stay *stay);
+/* As begin, for the pool whose userdata is at `arg`; raises. */
+void lcns_stay_check(lua_State *L, int arg, lcns_stay *out);
+
 /* A handle that does not own the pool. */
 void lcns_push_pool(lua_State *L, lcns_pool *pool);
-/* The userdata takes a reference of its own. */
+/* The userdata takes a reference of its own. `cancel` is the caller's and stays so: no userdata
+ * that a script could close has the only reference. */
 void lcns_push_cancel(lua_State *L, cns_cancel *cancel);
-/* A new token, pushed; the userdata has the reference. */
-cns_cancel *lcns_new_cancel(lua_State *L, cns_cancel *parent);
 
 typedef struct lcns_pool_object {
     lcns_object base;
@@ -149,6 +164,7 @@ struct lcns_task {
 
 /* One reference, the caller's. NULL: no memory. */
 lcns_task *lcns_task_create(lcns_pool *pool);
+void lcns_task_retain(lcns_task *task);
 void lcns_task_release(lcns_task *task);
 /* Hands the task to the engine, which gets a reference of its own. */
 cns_status lcns_task_spawn(lcns_task *task, cns_priority priority, cns_future **out);
@@ -157,9 +173,10 @@ cns_status lcns_task_poll(const lcns_task *task);
 /* The engine's task function, and its finalize: for those who spawn by other means. */
 cns_status lcns_task_run(void *task, cns_cancel *cancel);
 void lcns_task_finalize(void *task);
-/* Waits until the engine's future is over and takes part; L is the waiting Lua thread. Raises when
- * it would never be. */
-void lcns_task_await(lua_State *L, lcns_task *task, cns_future *future);
+/* Waits until the engine's future is over and takes part; L is the waiting Lua thread. Other Lua
+ * code may run on its state meanwhile: task and future must be held by the caller. Never raises;
+ * not CNS_OK when the future is not over. */
+cns_status lcns_task_await(lua_State *L, lcns_task *task, cns_future *future);
 /* Pushes the results and returns how many, or pushes the error value and returns -1. `status` is
  * the engine's. The task is over. May raise for want of memory. */
 int lcns_task_outcome(lua_State *L, lcns_task *task, cns_status status);
@@ -168,14 +185,15 @@ void lcns_task_name(lua_State *L, int function, const char *given, char *out);
 
 typedef struct lcns_spawn_settings {
     cns_priority priority;
-    cns_cancel *token; /* the caller's to release; NULL for none */
+    cns_cancel *token; /* the pushed keeper's; NULL for none */
     bool watched;      /* the token is there to interrupt the task */
     lua_Integer grain; /* 0: choose */
     char name[64];     /* "" for none */
 } lcns_spawn_settings;
 
 /* Reads the options table at `arg` (nil: defaults). `loop`: grain is known too. A token is made
- * only where there is a deadline. The token is kept alive by a userdata that is pushed (or nil). */
+ * only where there is a deadline. The token is kept alive by a userdata that is pushed, and that no
+ * script can reach to close (or nil: by the running task or the host). */
 void lcns_spawn_options(lua_State *L, int arg, bool loop, lcns_spawn_settings *out);
 
 void lcns_open_future(lua_State *L);

@@ -268,6 +268,12 @@ int cns_future_done(const cns_future *future) {
     return future ? future_over(future) : 0;
 }
 
+void cns_future_retain(cns_future *future) {
+    if (future) {
+        CNS_ADD(&future->references, 1, relaxed);
+    }
+}
+
 void cns_future_release(cns_future *future) {
     if (future) {
         /* A future held beyond its pool is done, and its pool's slots are no one's. */

@@ -106,6 +106,8 @@ CNS_API cns_status cns_future_await(cns_future *future);
 CNS_API cns_status cns_future_await_for(cns_future *future, uint64_t nanoseconds);
 /* 1 when over. */
 CNS_API int cns_future_done(const cns_future *future);
+/* Another reference, for a caller that has one; each needs a release. */
+CNS_API void cns_future_retain(cns_future *future);
 CNS_API void cns_future_release(cns_future *future);
 
 /* ---- loops ---------------------------------------------------------------------------------- */
