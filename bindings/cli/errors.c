@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lauxlib.h"
+#include "module.h"
 #include "script.h"
 
 enum { LONGEST_MESSAGE = 8000, NEIGHBOURS = 2, LONGEST_LINE = 110 };
@@ -95,6 +96,7 @@ static void take_message(lua_State *L, script_error *error, int index) {
             length = strlen(text);
         }
     }
+    error->memory = lcns_is_memory_error(L, index);
     free(error->message);
     error->message = text ? copy_text(text, length, LONGEST_MESSAGE) : strdup("unknown error");
     lua_settop(L, top);
@@ -137,12 +139,6 @@ void script_error_find_syntax(script_error *error, const char *path) {
         error->source = source;
         error->line = line;
     }
-}
-
-bool script_error_is_memory(const script_error *error, int lua_status) {
-    return lua_status == LUA_ERRMEM || (error && error->message &&
-                                        (strstr(error->message, "not enough memory") ||
-                                         strstr(error->message, "memory limit")));
 }
 
 void script_error_deinit(script_error *error) {

@@ -239,7 +239,7 @@ static int print_results(lua_State *L) {
     return 0;
 }
 
-static void report_failure(repl *r, int status) {
+static void report_failure(repl *r) {
     stop_reason stop = watchdog_reason();
     script *s = &r->script;
     r->failed = true;
@@ -248,8 +248,8 @@ static void report_failure(repl *r, int status) {
     if (stop != STOP_NONE) {
         fputs(r->terminal ? "\ninterrupted\n" : "interrupted\n", stderr);
     } else {
-        bool memory = script_error_is_memory(&s->error, status);
-        script_error_print(stderr, &s->error, memory ? "memory limit" : "error", cli_colors(2));
+        script_error_print(stderr, &s->error, s->error.memory ? "memory limit" : "error",
+                           cli_colors(2));
     }
     lua_settop(s->L, 0);
 }
@@ -266,7 +266,7 @@ static void evaluate(repl *r) {
         status = script_call(s, count, 0);
     }
     if (status != LUA_OK) {
-        report_failure(r, status);
+        report_failure(r);
     }
     watchdog_reset();
     lua_settop(L, 0);
@@ -291,7 +291,7 @@ static void take_chunk(repl *r) {
         evaluate(r);
     } else {
         script_error_take(L, &s->error);
-        report_failure(r, status);
+        report_failure(r);
         script_error_deinit(&s->error);
     }
     drop_chunk(r);

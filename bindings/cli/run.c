@@ -21,22 +21,22 @@ typedef struct outcome {
     const char *title;  /* for people; NULL: one line is enough */
 } outcome;
 
-static outcome judge(const script_error *error, int status, stop_reason stop) {
+static outcome judge(const script_error *error, stop_reason stop) {
     if (stop == STOP_INTERRUPT) {
         return (outcome){CLI_INTERRUPTED, "interrupted", NULL};
     }
     if (stop == STOP_TIME) {
         return (outcome){CLI_LIMIT, "limit", "time limit"};
     }
-    if (script_error_is_memory(error, status)) {
+    if (error->memory) {
         return (outcome){CLI_LIMIT, "limit", "memory limit"};
     }
     return (outcome){CLI_SCRIPT_ERROR, "script error", "script error"};
 }
 
 /* After an error: says it, and writes the reports from what was published. */
-static int conclude(script *s, int status, stop_reason stop) {
-    outcome o = judge(&s->error, status, stop);
+static int conclude(script *s, stop_reason stop) {
+    outcome o = judge(&s->error, stop);
     if (stop != STOP_NONE) {
         watchdog_last_resort(CLOSING_SECONDS, o.code); /* until the process ends */
     }
@@ -71,7 +71,7 @@ static int execute(script *s) {
     }
     stop_reason stop = watchdog_settle();
     if (status != LUA_OK) {
-        return conclude(s, status, stop);
+        return conclude(s, stop);
     }
     script_host_clear_status(&s->host);
     script_host_warn_unused(&s->host);
@@ -85,7 +85,7 @@ static int execute(script *s) {
 /* On the watchdog's thread, while the script's sits in a C function: nothing can be unwound. */
 static void on_stuck(void *user, stop_reason reason) {
     script *s = user;
-    outcome o = judge(NULL, 0, reason);
+    outcome o = judge(&(script_error){0}, reason);
     watchdog_last_resort(CLOSING_SECONDS, o.code);
     if (ftrylockfile(stdout) == 0) {
         fflush(stdout);

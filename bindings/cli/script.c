@@ -144,7 +144,7 @@ int script_open(script *s, script_options *options) {
     if (result != LUA_OK) {
         script_error_take(s->L, &s->error);
         cli_error("%s", s->error.message ? s->error.message : "not enough memory");
-        return script_error_is_memory(&s->error, result) ? CLI_LIMIT : CLI_USAGE;
+        return s->error.memory ? CLI_LIMIT : CLI_USAGE;
     }
     return CLI_SUCCESS;
 }

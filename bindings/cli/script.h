@@ -56,6 +56,7 @@ typedef struct script_error {
     char *traceback; /* may be NULL */
     char *source;    /* "@path" or the chunk's text; may be NULL */
     int line;
+    bool memory; /* an error of memory: the module says so, the message is not asked */
 } script_error;
 
 /* Pushes the message handler that fills in `error`. */
@@ -64,8 +65,6 @@ void script_error_push_handler(lua_State *L, script_error *error);
 void script_error_take(lua_State *L, script_error *error);
 /* A syntax error has only its message to tell the line. */
 void script_error_find_syntax(script_error *error, const char *path);
-/* Whether the memory limit is behind it; `error` may be NULL. */
-bool script_error_is_memory(const script_error *error, int lua_status);
 /* The message, the line with its neighbours, the traceback. */
 void script_error_print(FILE *stream, const script_error *error, const char *title, bool colors);
 void script_error_deinit(script_error *error);

@@ -86,9 +86,10 @@ static int arena_alloc(lua_State *L) {
     size_t size = (size_t)lcns_check_bytes(L, 2);
     struct lcns_block *block = lcns_new_block(L, 1);
     arena_object *self = lcns_self(L);
+    uint64_t refused = lcns_memory_refused(L);
     void *memory = cns_arena_alloc(self->arena, size, 0);
     if (!memory) {
-        return luaL_error(L, "not enough memory: arena refused %I bytes", (LUAI_UACINT)size);
+        return lcns_refuse_block(L, "arena", size, refused);
     }
     lcns_fill_block(block, memory, size, ++self->serial);
     return 1;

@@ -31,6 +31,13 @@ void lcns_fill_block(struct lcns_block *block, void *memory, size_t size, uint64
     block->serial = serial;
 }
 
+int lcns_refuse_block(lua_State *L, const char *owner, size_t size, uint64_t refused) {
+    if (lcns_memory_refused(L) != refused) {
+        return lcns_no_memory(L, ": %s refused %I bytes", owner, (LUAI_UACINT)size);
+    }
+    return luaL_error(L, "not enough memory: %s refused %I bytes", owner, (LUAI_UACINT)size);
+}
+
 static bool is_stale(const lcns_block *self) {
     return !self->owner->base.shared || !self->owner->class->valid(self->owner, self->serial);
 }
@@ -84,10 +91,10 @@ static int block_resize(lua_State *L) {
     if (!owner->class->resize) {
         return luaL_error(L, "a block of an %s cannot be resized", owner->class->name);
     }
+    uint64_t refused = lcns_memory_refused(L);
     void *memory = owner->class->resize(owner, self->memory, self->size, size);
     if (!memory) {
-        return luaL_error(L, "not enough memory: %s refused %I bytes", owner->class->name,
-                          (LUAI_UACINT)size);
+        return lcns_refuse_block(L, owner->class->name, size, refused);
     }
     self->memory = memory;
     self->size = size;

@@ -31,5 +31,8 @@ void lcns_open_block(lua_State *L);
 /* Pushes an empty block that keeps the owner at stack index `owner` alive; fill it in next. */
 struct lcns_block *lcns_new_block(lua_State *L, int owner);
 void lcns_fill_block(struct lcns_block *block, void *memory, size_t size, uint64_t serial);
+/* Raises: the owner ("heap", "arena") gave no memory. It is the run's memory limit that was
+ * reached, and not the owner's budget, when `refused`, lcns_memory_refused before, has grown. */
+int lcns_refuse_block(lua_State *L, const char *owner, size_t size, uint64_t refused);
 
 #endif

@@ -33,9 +33,10 @@ static int heap_alloc(lua_State *L) {
     size_t size = (size_t)lcns_check_bytes(L, 2);
     struct lcns_block *block = lcns_new_block(L, 1);
     heap_object *self = lcns_self(L); /* making the block may have run a finaliser */
+    uint64_t refused = lcns_memory_refused(L);
     void *memory = cns_heap_alloc(self->heap, size);
     if (!memory) {
-        return luaL_error(L, "not enough memory: heap refused %I bytes", (LUAI_UACINT)size);
+        return lcns_refuse_block(L, "heap", size, refused);
     }
     lcns_fill_block(block, memory, size, self->epoch);
     return 1;

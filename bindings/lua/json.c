@@ -102,7 +102,7 @@ static int json_decode(lua_State *L) {
         json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
     if (!tree->root) {
         if (json_error_code(&error) == json_error_out_of_memory) {
-            return luaL_error(L, "not enough memory");
+            return lcns_no_memory(L, "");
         }
         return luaL_error(L, "json: line %d, column %d: %s", error.line, error.column, error.text);
     }
@@ -160,7 +160,7 @@ static char *reserve(encoder *e, size_t size) {
     if (size > e->capacity - e->size) {
         size_t capacity = e->capacity * 2;
         if (size > (size_t)PTRDIFF_MAX / 4 || e->size > (size_t)PTRDIFF_MAX / 4) {
-            luaL_error(e->L, "not enough memory");
+            lcns_no_memory(e->L, "");
         }
         while (size > capacity - e->size) {
             capacity *= 2;

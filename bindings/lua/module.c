@@ -9,7 +9,9 @@
  */
 #include "module.h"
 
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +21,8 @@ typedef struct anchor {
     lcns_shared *shared;
     bool main; /* the state that created `shared`, not one that adopted it */
     bool closing;
-} anchor;
+    uint64_t refused; /* cns_memory_stats.refused when an error was last raised */
+} anchor;             /* its user value: the text of the last error of memory */
 
 /* Registry keys: the addresses matter, not the contents. */
 static const char anchor_key = 0;
@@ -38,7 +41,7 @@ static int anchor_gc(lua_State *L) {
 
 /* Pushes nothing; the anchor lives in the registry before it owns anything. */
 static anchor *new_anchor(lua_State *L) {
-    anchor *a = lua_newuserdatauv(L, sizeof *a, 0);
+    anchor *a = lua_newuserdatauv(L, sizeof *a, 1);
     *a = (anchor){0};
     lua_createtable(L, 0, 2);
     lua_pushcfunction(L, anchor_gc);
@@ -150,14 +153,100 @@ void lcns_shared_release(lcns_shared *shared) {
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
+void lcns_mark_memory(lua_State *L) {
+    if (!lua_checkstack(L, 2)) {
+        return;
+    }
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &anchor_key) == LUA_TUSERDATA &&
+        lua_type(L, -2) == LUA_TSTRING) {
+        lua_pushvalue(L, -2);
+        lua_setiuservalue(L, -2, 1);
+    }
+    lua_pop(L, 1);
+}
+
+uint64_t lcns_memory_refused(lua_State *L) {
+    cns_memory_stats stats;
+    cns_context_memory(lcns_context(L), &stats);
+    return stats.refused;
+}
+
+/* Whether `text` is "not enough memory", as Lua raises it (and would, with LUA_ERRMEM, for a script
+ * that raises that text: lua_error compares it), or that behind the positions and names
+ * that error() and coroutine.wrap put before it. */
+static bool is_luas_own(const char *text, size_t length) {
+    static const char own[] = "not enough memory";
+    const size_t size = sizeof own - 1;
+    return length >= size && memcmp(text + length - size, own, size) == 0 &&
+           (length == size ||
+            (length >= size + 2 && memcmp(text + length - size - 2, ": ", 2) == 0));
+}
+
+static bool heap_refused(lua_State *L) {
+    void *user;
+    cns_heap_stats stats;
+    if (lua_getallocf(L, &user) != cns_heap_lua_alloc) {
+        return true; /* an allocator that does not tell */
+    }
+    cns_heap_get_stats(user, &stats);
+    return stats.failures > 0;
+}
+
+bool lcns_is_memory_error(lua_State *L, int index) {
+    size_t length;
+    if (lua_type(L, index) != LUA_TSTRING || !lua_checkstack(L, 2)) {
+        return false;
+    }
+    const char *text = lua_tolstring(L, index, &length);
+    if (is_luas_own(text, length) && heap_refused(L)) {
+        return true;
+    }
+    bool found = false;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &anchor_key) == LUA_TUSERDATA) {
+        lua_getiuservalue(L, -1, 1);
+        const char *marked = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+        found = marked && strstr(text, marked);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return found;
+}
+
+/* Where a message may blame the memory limit, it does so only if that was just passed. */
+static bool is_memory(lua_State *L, cns_status status) {
+    anchor *a = find_anchor(L);
+    uint64_t refused = lcns_memory_refused(L);
+    bool passed = refused != a->refused;
+    a->refused = refused;
+    return status == CNS_E_NOMEM || (status == CNS_E_LIMIT && passed);
+}
+
 int lcns_raise(lua_State *L, cns_status status) {
     char message[512];
     /* These come from a token, often without a message: the context's would be an older one. */
     bool silent = status == CNS_E_CANCELLED || status == CNS_E_DEADLINE;
     if (silent || cns_context_message(lcns_context(L), message, sizeof message) == 0) {
-        return luaL_error(L, "%s", cns_status_text(status));
+        snprintf(message, sizeof message, "%s", cns_status_text(status));
     }
-    return luaL_error(L, "%s", message);
+    luaL_where(L, 1);
+    lua_pushstring(L, message);
+    lua_concat(L, 2);
+    if (is_memory(L, status)) {
+        lcns_mark_memory(L);
+    }
+    return lua_error(L);
+}
+
+int lcns_no_memory(lua_State *L, const char *format, ...) {
+    va_list arguments;
+    luaL_where(L, 1);
+    lua_pushliteral(L, "not enough memory");
+    va_start(arguments, format);
+    lua_pushvfstring(L, format, arguments);
+    va_end(arguments);
+    lua_concat(L, 3);
+    lcns_mark_memory(L);
+    return lua_error(L);
 }
 
 cns_status lcns_poll_status(lua_State *L) {

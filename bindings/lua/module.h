@@ -81,6 +81,20 @@ static inline void lcns_ok(lua_State *L, cns_status status) {
         lcns_raise(L, status);
     }
 }
+/* Raises "not enough memory" and what the format says, as an error of memory (see below). */
+int lcns_no_memory(lua_State *L, const char *format, ...);
+
+/* Errors are plain text for scripts; what tells a host that memory is behind one is kept beside it:
+ * the state remembers the text of the last error of memory that the module raised in it. */
+/* The text on top of the stack is about to be raised, and is an error of memory. Raises nothing. */
+void lcns_mark_memory(lua_State *L);
+/* Whether the value at `index` is, or quotes, an error of memory that did happen in this state: one
+ * that was marked, or Lua's own after its heap refused a request. Raises nothing, runs no script.
+ */
+bool lcns_is_memory_error(lua_State *L, int index);
+/* Requests that the memory limit has turned away so far, in all of the context. */
+uint64_t lcns_memory_refused(lua_State *L);
+
 /* Raises when the host wants the script to stop. Call it in loops that may take long. */
 void lcns_poll(lua_State *L);
 /* As above, but gives the reason instead of raising it. */

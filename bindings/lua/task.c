@@ -151,12 +151,20 @@ cns_status lcns_task_await(lua_State *L, lcns_task *task, cns_future *future) {
     return cns_future_done(future) ? CNS_OK : status;
 }
 
+/* The error value is on top. */
+static void mark_error(lua_State *L, const lcns_task *task) {
+    if (task->status == CNS_E_NOMEM) {
+        lcns_mark_memory(L);
+    }
+}
+
 int lcns_task_outcome(lua_State *L, lcns_task *task, cns_status status) {
     switch (task->outcome) {
     case LCNS_RETURNED:
         return lcns_unpack(L, &task->results, 0, NULL);
     case LCNS_RAISED:
         lcns_unpack(L, &task->results, 0, NULL);
+        mark_error(L, task);
         return -1;
     case LCNS_LOST:
         status = task->status;
@@ -170,6 +178,7 @@ int lcns_task_outcome(lua_State *L, lcns_task *task, cns_status status) {
         lua_pushfstring(L, "%s passed its deadline before it began", task->name);
     } else {
         lua_pushfstring(L, "%s: %s", task->name, cns_status_text(status));
+        mark_error(L, task);
     }
     return -1;
 }
@@ -400,6 +409,7 @@ static int await_object(lua_State *L, future_object *object, int index) {
     int table = lua_gettop(L);
     if (object->results < 0) {
         lua_rawgeti(L, table, 1);
+        mark_error(L, object->task);
         return lua_error(L);
     }
     luaL_checkstack(L, object->results + 8, "too many results");

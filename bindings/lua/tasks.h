@@ -156,7 +156,7 @@ struct lcns_task {
     lcns_message call;    /* function and arguments; of a loop's part: the items */
     lcns_message results; /* written by the thread that runs it, read after it is over */
     lcns_outcome outcome;
-    cns_status status;
+    cns_status status; /* CNS_E_NOMEM: want of memory is behind an outcome that is an error */
     struct lcns_task *const *before; /* nodes of a graph: whose first results are arguments */
     uint32_t before_count;
     char name[LCNS_TASK_NAME];

@@ -268,6 +268,8 @@ static int collect(lua_State *L) {
         return 0;
     }
     subject.role = "error value";
+    bool memory = status != LUA_YIELD && lcns_is_memory_error(thread, -1);
+    task->status = memory ? CNS_E_NOMEM : CNS_E_FAILED;
     if (status == LUA_YIELD) {
         lua_settop(thread, 0);
         lua_pushliteral(thread, "attempt to yield from a task");
@@ -290,6 +292,7 @@ static int collect(lua_State *L) {
 static int keep_error(lua_State *L) {
     lcns_task *task = lua_touserdata(L, 2);
     lcns_subject subject = {.name = task->name, .role = "error value", .move = true};
+    task->status = lcns_is_memory_error(L, 1) ? CNS_E_NOMEM : CNS_E_FAILED;
     luaL_tolstring(L, 1, NULL);
     if (!strstr(lua_tostring(L, -1), task->name)) {
         lua_pushfstring(L, "\nin %s", task->name);
@@ -312,11 +315,11 @@ static int collect_garbage(lua_State *L) {
 
 /* The error value is on top of L, and is popped. */
 static void fail(lua_State *L, lcns_task *task) {
-    task->status = CNS_E_NOMEM;
     lua_pushcfunction(L, keep_error);
     lua_insert(L, -2);
     lua_pushlightuserdata(L, task);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        task->status = CNS_E_NOMEM;
         task->outcome = LCNS_LOST;
         lua_pop(L, 1);
     }

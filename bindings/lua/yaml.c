@@ -55,7 +55,7 @@ static void advance(lua_State *L, parser_object *p) {
     }
     if (!yaml_parser_parse(&p->parser, &p->event)) {
         if (p->parser.error == YAML_MEMORY_ERROR) {
-            luaL_error(L, "not enough memory");
+            lcns_no_memory(L, "");
         }
         const char *problem = p->parser.problem ? p->parser.problem : "cannot be read";
         /* The reader has no line, only an offset; the scanner and parser have lines. */
@@ -326,7 +326,7 @@ static int yaml_decode(lua_State *L) {
     lua_newtable(L);
     lua_newtable(L);
     if (!yaml_parser_initialize(&p->parser)) {
-        return luaL_error(L, "not enough memory");
+        return lcns_no_memory(L, "");
     }
     p->has_parser = true;
     yaml_parser_set_input_string(&p->parser, (const unsigned char *)text, size);

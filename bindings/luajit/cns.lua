@@ -104,11 +104,11 @@ local function stats_table(stats, names)
     return result
 end
 
----@return table held, peak, limit in bytes
+---@return table held, peak, limit in bytes; refused: requests that the limit turned away
 function cns.memory()
     local stats = ffi.new("cns_memory_stats")
     C.cns_context_memory(context, stats)
-    return stats_table(stats, {"held", "peak", "limit"})
+    return stats_table(stats, {"held", "peak", "limit", "refused"})
 end
 
 function cns.set_memory_limit(bytes)

@@ -28,6 +28,7 @@ struct cns_context {
     _Atomic uint64_t held;
     _Atomic uint64_t peak;
     _Atomic uint64_t limit;
+    _Atomic uint64_t refused;
     cns_mutex message_lock;
     char message[MESSAGE_CAPACITY];
 };
@@ -107,6 +108,7 @@ cns_status cns_context_create(const cns_context_config *config, cns_context **ou
     context->log_level = config->log_level ? config->log_level : CNS_LOG_WARNING;
     context->cpu_level = level;
     atomic_init(&context->limit, config->memory_limit);
+    atomic_init(&context->refused, 0);
     *out = context;
     return CNS_OK;
 }
@@ -184,6 +186,7 @@ static bool account_charge(cns_context *context, uint64_t bytes) {
     uint64_t held = atomic_load_explicit(&context->held, memory_order_relaxed);
     do {
         if (bytes > UINT64_MAX - held || (limit && (held > limit || bytes > limit - held))) {
+            atomic_fetch_add_explicit(&context->refused, 1, memory_order_relaxed);
             return false;
         }
     } while (!atomic_compare_exchange_weak_explicit(&context->held, &held, held + bytes,
@@ -202,6 +205,7 @@ void cns_context_memory(const cns_context *context, cns_memory_stats *out) {
     out->held = atomic_load_explicit(&context->held, memory_order_relaxed);
     out->peak = atomic_load_explicit(&context->peak, memory_order_relaxed);
     out->limit = atomic_load_explicit(&context->limit, memory_order_relaxed);
+    out->refused = atomic_load_explicit(&context->refused, memory_order_relaxed);
 }
 
 void cns_context_set_memory_limit(cns_context *context, uint64_t bytes) {

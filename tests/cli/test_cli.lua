@@ -515,6 +515,43 @@ test("memory limit", function()
     expect(script("print(require 'cns.host'.memory_limit)", limit), 0, tostring(32 << 20))
 end)
 
+-- What a script says is not what happened, and what happened is not lost in how it is told.
+test("the verdict on memory comes from the failure, not from its text", function()
+    local limit = {"--memory", "32M"}
+    for _, text in ipairs {
+        "error('not enough memory')", "error('not enough memory', 0)", "error('memory limit')",
+        "error('9 bytes would pass the memory limit (1 of 2 bytes are held)')",
+        "print('not enough memory') error('other')", "error({message = 'not enough memory'})",
+        "require 'cns'.tasks.default():spawn(function() error('not enough memory', 0) end):await()",
+        "require 'cns'.heap {budget = 1 << 16}:alloc(1 << 20)",
+        "require 'cns'.arena {limit = 1 << 16}:alloc(1 << 20)",
+        "local p = require 'cns'.pool({{'x', 'u8'}}, {capacity = 1}) p:new() p:new()",
+    } do
+        expect(script(text, limit), 1, nil, "script error")
+        expect(script("pcall(string.rep, 'x', 1 << 30) " ..
+            "pcall(require 'cns'.buffer, 'u8', 1 << 30) error('memory limit')", limit), 1)
+    end
+    for _, text in ipairs {
+        "require 'cns'.buffer('u8', 1 << 30)", "require 'cns'.heap():alloc(1 << 30)",
+        "local b = require 'cns'.heap():alloc(8) b:resize(1 << 30)",
+        "require 'cns'.arena():alloc(1 << 30)",
+        "local ok, e = pcall(require 'cns'.buffer, 'u8', 1 << 30) error('wrapped: ' .. e, 0)",
+        "local ok, e = pcall(string.rep, 'x', 1 << 30) error(e, 0)",
+        "coroutine.wrap(function() require 'cns'.buffer('u8', 1 << 30) end)()",
+        "require 'cns'.tasks.default():spawn(function() ('x'):rep(1 << 30) end):await()",
+        "require 'cns'.tasks.default():spawn(function() require 'cns'.buffer('u8', 1 << 30) end)" ..
+            ":await()",
+        "require 'cns'.tasks.default():map({1}, function() return ('x'):rep(1 << 30) end)",
+        "require 'cns'.tasks.default():graph():add('a', function() ('x'):rep(1 << 30) end):run()",
+        "require 'cns'.tasks.default():spawn(function() require 'cns'.tasks.default():spawn(" ..
+            "function() ('x'):rep(1 << 30) end):await() end):await()",
+    } do
+        local result = script(text, limit)
+        if result.code ~= 6 then print(text) end
+        expect(result, 6, nil, "memory limit")
+    end
+end)
+
 test("tasks: limits reach the workers", function()
     if not has("tasks") then return "skip" end
     local spin = [[

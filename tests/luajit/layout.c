@@ -34,6 +34,7 @@ static const field_layout layouts[] = {
     FIELD(cns_memory_stats, held),
     FIELD(cns_memory_stats, peak),
     FIELD(cns_memory_stats, limit),
+    FIELD(cns_memory_stats, refused),
     FIELD(cns_executor, parallel_for),
     FIELD(cns_executor, pool),
     FIELD(cns_executor, workers),

@@ -134,9 +134,10 @@ CNS_API size_t cns_context_message(const cns_context *context, char *buffer, siz
 CNS_API cns_cpu_level cns_context_cpu_level(const cns_context *context);
 
 typedef struct cns_memory_stats {
-    uint64_t held;  /* bytes taken from the allocator and the OS, now */
-    uint64_t peak;  /* the highest `held` so far */
-    uint64_t limit; /* 0 for none */
+    uint64_t held;    /* bytes taken from the allocator and the OS, now */
+    uint64_t peak;    /* the highest `held` so far */
+    uint64_t limit;   /* 0 for none */
+    uint64_t refused; /* requests that the limit has turned away */
 } cns_memory_stats;
 
 /* What all objects of the context hold together. Any thread. */
