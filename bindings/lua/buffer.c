@@ -229,12 +229,38 @@ static int buffer_type(lua_State *L) {
     return 1;
 }
 
-static int buffer_fill(lua_State *L) {
-    buffer_object *self = lcns_self(L);
+/* Elements in a piece of work (see LCNS_PIECE). */
+static uint64_t piece_count(const buffer_object *self) {
+    return LCNS_PIECE / cns_type_size(self->type);
+}
+
+/* Fills the view with the number at `arg`. */
+static cns_status fill_piece(lua_State *L, cns_buffer *view, int arg) {
     lua_Integer integer = 0;
     lua_Number real = 0;
-    lcns_ok(L, lcns_check_number(L, 2, &integer, &real) ? cns_buffer_fill_i64(self->buffer, integer)
-                                                        : cns_buffer_fill_f64(self->buffer, real));
+    return lcns_check_number(L, arg, &integer, &real) ? cns_buffer_fill_i64(view, integer)
+                                                      : cns_buffer_fill_f64(view, real);
+}
+
+static int buffer_fill(lua_State *L) {
+    buffer_object *self = lcns_self(L);
+    uint64_t piece = piece_count(self);
+    if (self->count <= piece) {
+        lcns_ok(L, fill_piece(L, self->buffer, 2));
+        lua_settop(L, 1);
+        return 1;
+    }
+    luaL_checktype(L, 2, LUA_TNUMBER); /* from here on nothing raises while a view is held */
+    lcns_ok(L, cns_buffer_access(self->buffer, CNS_ACCESS_WRITE));
+    for (uint64_t at = 0; at < self->count; at += piece) {
+        uint64_t count = self->count - at < piece ? self->count - at : piece;
+        cns_buffer *view = NULL;
+        lcns_ok(L, cns_buffer_slice(self->buffer, at, count, &view));
+        cns_status status = fill_piece(L, view, 2);
+        cns_buffer_destroy(view);
+        lcns_ok(L, status);
+        lcns_poll(L);
+    }
     lua_settop(L, 1);
     return 1;
 }
@@ -265,6 +291,29 @@ static uint64_t check_place(lua_State *L, const buffer_object *self, int arg, ui
     return (uint64_t)at - 1;
 }
 
+/* In pieces; where both lie in the same storage, from the side that is not overwritten. */
+static void copy_buffer(lua_State *L, buffer_object *self, uint64_t begin,
+                        const buffer_object *source) {
+    uint64_t piece = piece_count(source), total = source->count;
+    if (total <= piece || self->type != source->type) {
+        lcns_ok(L, cns_buffer_copy(self->buffer, begin, source->buffer));
+        return;
+    }
+    const size_t size = cns_type_size(self->type);
+    uintptr_t to = (uintptr_t)cns_buffer_data(self->buffer) + begin * size;
+    bool backwards = to > (uintptr_t)cns_buffer_data(source->buffer);
+    for (uint64_t done = 0; done < total; done += piece) {
+        uint64_t count = total - done < piece ? total - done : piece;
+        uint64_t at = backwards ? total - done - count : done;
+        cns_buffer *view = NULL;
+        lcns_ok(L, cns_buffer_slice(source->buffer, at, count, &view));
+        cns_status status = cns_buffer_copy(self->buffer, begin + at, view);
+        cns_buffer_destroy(view);
+        lcns_ok(L, status);
+        lcns_poll(L);
+    }
+}
+
 static int buffer_copy(lua_State *L) {
     buffer_object *self = lcns_self(L);
     if (lua_type(L, 2) == LUA_TTABLE) {
@@ -279,8 +328,7 @@ static int buffer_copy(lua_State *L) {
         if (!source->base.shared) {
             luaL_error(L, NAME " is closed");
         }
-        uint64_t begin = check_place(L, self, 3, source->count);
-        lcns_ok(L, cns_buffer_copy(self->buffer, begin, source->buffer));
+        copy_buffer(L, self, check_place(L, self, 3, source->count), source);
     }
     lua_settop(L, 1);
     return 1;

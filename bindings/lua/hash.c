@@ -127,6 +127,24 @@ static uint8_t *digest_room(lua_State *L, size_t size, uint8_t small[SMALL]) {
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
+/* Large data in pieces, on this thread; the poll's status when the host wants to stop. */
+static cns_status digest_pieces(lua_State *L, const request *r, const void *data, size_t size,
+                                uint8_t *out) {
+    cns_context *context = lcns_context(L);
+    cns_hasher *hasher = NULL;
+    cns_status status = cns_hasher_create(context, r->algorithm, &r->params, &hasher);
+    for (size_t at = 0; at < size && status == CNS_OK; at += LCNS_PIECE) {
+        size_t piece = size - at < LCNS_PIECE ? size - at : LCNS_PIECE;
+        status = cns_hasher_update(hasher, (const uint8_t *)data + at, piece);
+        status = status == CNS_OK ? lcns_poll_status(L) : status;
+    }
+    if (status == CNS_OK) {
+        status = cns_hasher_finalize(hasher, out, r->size);
+    }
+    cns_hasher_destroy(hasher);
+    return status;
+}
+
 /* The data at `arg` over the pool. */
 static cns_status digest_parallel(lua_State *L, request *r, int arg, const void *data, size_t size,
                                   uint8_t *out) {
@@ -155,6 +173,10 @@ static int digest_of(lua_State *L, cns_hash_algorithm algorithm, int arg) {
     const void *data = lcns_check_data(L, arg, &size);
     if (r.pool) {
         lcns_ok(L, digest_parallel(L, &r, arg, data, size, out));
+    } else if (size > LCNS_PIECE) {
+        cns_status status = digest_pieces(L, &r, data, size, out);
+        lcns_poll(L);
+        lcns_ok(L, status);
     } else {
         lcns_ok(L, cns_hash_digest(lcns_context(L), algorithm, &r.params, data, size, out, r.size));
     }
@@ -331,8 +353,14 @@ static int hash_new(lua_State *L) {
 static int hasher_update(lua_State *L) {
     hasher_object *self = lcns_self(L);
     size_t size;
-    const void *data = lcns_check_data(L, 2, &size);
-    lcns_ok(L, cns_hasher_update(self->hasher, data, size));
+    const uint8_t *data = lcns_check_data(L, 2, &size);
+    for (size_t at = 0; at == 0 || at < size; at += LCNS_PIECE) {
+        size_t piece = size - at < LCNS_PIECE ? size - at : LCNS_PIECE;
+        lcns_ok(L, cns_hasher_update(self->hasher, data + at, piece));
+        if (piece == LCNS_PIECE) {
+            lcns_poll(L);
+        }
+    }
     lua_settop(L, 1);
     return 1;
 }

@@ -99,6 +99,9 @@ uint64_t lcns_memory_refused(lua_State *L);
 void lcns_poll(lua_State *L);
 /* As above, but gives the reason instead of raising it. */
 cns_status lcns_poll_status(lua_State *L);
+/* Work on memory is cut into pieces of so many bytes, with a poll between two: milliseconds each,
+ * so that the polls cost nothing and a stop need not wait. */
+#define LCNS_PIECE ((size_t)64 << 20)
 
 /* ---- userdata -------------------------------------------------------------------------------- */
 

@@ -470,6 +470,19 @@ for _, name in ipairs(names) do
     end)
 end
 
+-- Reading pages that were never written takes time but no memory: these calls would take longer
+-- than the watchdog's grace.
+test("long C calls are broken off, and the report is an ordinary one", function()
+    if slow > 1 then return "skip" end
+    for _, call in ipairs {"hash.blake2b(b)", "hash.new('blake2b'):update(b)"} do
+        local result = script("require 'cns.host'.publish('\"state\"') " ..
+            "local cns = require 'cns' local b = cns.buffer('u8', 1 << 33) cns." .. call,
+            {"--time-limit", "0.3"}, {env = own_report})
+        expect(result, 6, nil, "time limit")
+        assert(not result.err:find("could not be broken off", 1, true), call .. result.err)
+    end
+end)
+
 test("a report that hangs or fails does not hold the process", function()
     if signals then
         expect(script("require 'cns.host'.publish('\"slow\"') while true do end",

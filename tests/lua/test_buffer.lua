@@ -16,7 +16,51 @@ local function native(format)
     return (format:gsub("^<", "="))
 end
 
+-- Beyond 64 MiB these work in pieces.
+local function pieces(test)
+    local count = (150 << 20) + 5
+
+    test("large fills, copies and hashes are what small ones are", function(t)
+        local b <close> = cns.buffer("u8", count)
+        t.equal(b:fill(7), b)
+        t.equal(cns.hash.crc32c(b), cns.hash.crc32c(("\7"):rep(count)))
+        t.raises("does not fit", b.fill, b, 256)
+        t.raises("number expected", b.fill, b, "7")
+        for i = 1, count, 1 << 20 do b[i] = i >> 20 end
+        local copy <close> = cns.buffer("u8", count):copy(b)
+        for _, name in ipairs(cns.hash.algorithms()) do
+            local options = name:find("siphash") and {key = ("k"):rep(16)} or nil
+            local expected = cns.hash.batch(name, {b}, options)[1] -- in one piece
+            t.equal(cns.hash.digest(name, b, options), expected, name)
+            t.equal(cns.hash.new(name, options):update(copy):digest(), expected, name)
+        end
+        t.equal(cns.hash.blake3(b, {key = ("k"):rep(32), size = 100}),
+            cns.hash.batch("blake3", {b}, {key = ("k"):rep(32), size = 100})[1])
+        local lent <close> = b:borrow("read")
+        t.raises("borrow", b.fill, b, 1)
+        t.raises("borrow", b.copy, b, copy)
+        t.equal(b[1], 0)
+        lent:close()
+    end)
+
+    test("large copies within a buffer, both ways", function(t)
+        local b <close> = cns.buffer("u8", count)
+        for _, shift in ipairs {1, 12345, (70 << 20) + 3} do
+            for i = 1, count, 4099 do b[i] = i % 251 end
+            b:copy(b:slice(1, count - shift), 1 + shift)
+            for i = 1, count - shift, 4099 do
+                if b[i + shift] ~= i % 251 then t.equal(b[i + shift], i % 251, "up " .. i) end
+            end
+            b:copy(b:slice(1 + shift, count), 1)
+            for i = 1, count - shift, 4099 do
+                if b[i] ~= i % 251 then t.equal(b[i], i % 251, "down " .. i) end
+            end
+        end
+    end)
+end
+
 return function(test)
+    pieces(test)
     test("elements of every integer type keep their limits and refuse what is beyond", function(t)
         for type, limit in pairs(limits) do
             local b = cns.buffer(type, 4)
