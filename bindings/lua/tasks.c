@@ -81,6 +81,7 @@ void lcns_pool_release(lcns_pool *pool) {
     if (pool && atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) == 1) {
         free_text(pool, pool->path);
         free_text(pool, pool->cpath);
+        cns_context_resize(pool->context, pool->arguments, pool->arguments_size, 0);
         cns_context_resize(pool->context, pool, sizeof *pool, 0);
     }
 }
@@ -117,6 +118,41 @@ static char *copy_path(lua_State *L, lcns_pool *pool, const char *field) {
     return copy;
 }
 
+/* The command line under the stock interpreter, where modules of the stdlib read it themselves, on
+ * workers as well. A host gives its workers what they need. Pushes a string. */
+static void push_arguments(lua_State *L) {
+    int text = lua_gettop(L) + 1;
+    lua_pushliteral(L, "");
+    if (lcns_shared_of(L)->host.setup) {
+        return;
+    }
+    luaL_checkstack(L, 8, "cns.tasks");
+    lua_pushglobaltable(L);
+    lua_pushliteral(L, "arg");
+    if (lua_rawget(L, text + 1) == LUA_TTABLE) {
+        for (lua_Integer i = 0; lua_rawgeti(L, text + 2, i) == LUA_TSTRING; i++) {
+            lua_pushvalue(L, text);
+            lua_insert(L, -2);
+            lua_pushlstring(L, "", 1);
+            lua_concat(L, 3);
+            lua_replace(L, text);
+        }
+    }
+    lua_settop(L, text);
+}
+
+/* The string on top, kept by the pool. */
+static bool keep_arguments(lua_State *L, lcns_pool *pool) {
+    size_t size;
+    const char *text = lua_tolstring(L, -1, &size);
+    pool->arguments = size ? cns_context_resize(pool->context, NULL, 0, size) : NULL;
+    if (pool->arguments) {
+        memcpy(pool->arguments, text, size);
+        pool->arguments_size = size;
+    }
+    return size == 0 || pool->arguments;
+}
+
 static void abandon(lcns_pool *pool) {
     atomic_store(&pool->closing, 1);
     cns_tasks_destroy(pool->tasks);
@@ -131,6 +167,7 @@ static void abandon(lcns_pool *pool) {
 static lcns_pool *create_pool(lua_State *L, uint32_t workers, const char *name) {
     lcns_shared *shared = lcns_shared_of(L);
     cns_context *context = shared->context;
+    push_arguments(L);
     lcns_pool *pool = cns_context_resize(context, NULL, 0, sizeof *pool);
     if (!pool) {
         lcns_raise(L, CNS_E_NOMEM);
@@ -140,6 +177,8 @@ static lcns_pool *create_pool(lua_State *L, uint32_t workers, const char *name) 
     pool->shared = shared;
     pool->context = context;
     atomic_init(&pool->references, 1);
+    bool kept = keep_arguments(L, pool);
+    lua_pop(L, 1);
     pool->path = copy_path(L, pool, "path");
     pool->cpath = copy_path(L, pool, "cpath");
     workers = workers ? workers : cns_tasks_available_cpus();
@@ -150,7 +189,7 @@ static lcns_pool *create_pool(lua_State *L, uint32_t workers, const char *name) 
     if (pool->workers) {
         memset(pool->workers, 0, size); /* abandon looks at them */
     }
-    if (pool->workers && pool->path && pool->cpath) {
+    if (kept && pool->workers && pool->path && pool->cpath) {
         for (uint32_t i = 0; i < workers; i++) {
             pool->workers[i].pool = pool;
             pool->workers[i].worker = i + 1;

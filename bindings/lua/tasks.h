@@ -70,6 +70,8 @@ struct lcns_default_pool {
     lcns_seat *workers;         /* one for each worker */
     lcns_seat *_Atomic outside; /* seats lent to other threads; only grows */
     char *path, *cpath;         /* package.path and cpath of the state that made the pool */
+    char *arguments;            /* its `arg`, from 0 on, each ended by a NUL; without a host */
+    size_t arguments_size;
 };
 
 /* Keeps the pool open for the length of a call; false when it is closed. */

@@ -123,6 +123,21 @@ static int refuse_exit(lua_State *L) {
     return luaL_error(L, "os.exit: a task cannot end the process; return or raise an error");
 }
 
+/* `arg`, as the state that made the pool had it. */
+static void set_arguments(lua_State *L, const lcns_pool *pool) {
+    if (!pool->arguments) {
+        return;
+    }
+    const char *end = pool->arguments + pool->arguments_size;
+    lua_Integer i = 0;
+    lua_newtable(L);
+    for (const char *at = pool->arguments; at < end; at += strlen(at) + 1) {
+        lua_pushstring(L, at);
+        lua_rawseti(L, -2, i++);
+    }
+    lua_setglobal(L, "arg");
+}
+
 /* Argument 1: the seat. */
 static int set_up(lua_State *L) {
     lcns_seat *seat = lua_touserdata(L, 1);
@@ -138,6 +153,7 @@ static int set_up(lua_State *L) {
     lua_setfield(L, -2, "path");
     lua_pushstring(L, seat->pool->cpath);
     lua_setfield(L, -2, "cpath");
+    set_arguments(L, seat->pool);
     lcns_adopt(L, shared);
     luaL_requiref(L, "cns", luaopen_cns, 0);
     if (shared->host.setup) {

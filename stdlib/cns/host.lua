@@ -113,6 +113,9 @@ function host.publish(json)
 end
 
 function host.verdict(text)
+    if require "cns".tasks.worker() then
+        error("verdict: for the main script only, not in a task", 2)
+    end
     if not host.exit_codes[text] then
         error("verdict: one of host.exit_codes is needed, got " .. tostring(text), 2)
     end
@@ -156,8 +159,12 @@ for key, value in pairs(config) do
 end
 host.script = list[0] or "?"
 host.command = command_line(list)
--- Short enough to be typed again.
-host.seed = host.seed or (os.time() * 2654435761 ~ math.random(0)) & 0x7fffffff
+-- Tasks read this file on states of their own, from a copy of `arg` that is made with their pool: a
+-- seed that was drawn is written there, so that all have the same. Short enough to be typed again.
+if not host.seed then
+    host.seed = (os.time() * 2654435761 ~ math.random(0)) & 0x7fffffff
+    list[#list + 1] = "--seed=" .. host.seed
+end
 
 -- Runs when the state closes: `lua` itself would exit with 0 whatever the verdict was.
 host.at_exit = setmetatable({}, {__gc = function()

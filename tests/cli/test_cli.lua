@@ -582,6 +582,27 @@ test("tasks: limits reach the workers", function()
         expect(script(spin, {"--threads", "4"}, {env = own_report, signal = "INT", after = slow}),
             130)
     end
+    -- A task with a token of its own runs under the module's hook, which must let the stop through.
+    for _, options in ipairs {"cancel = require 'cns'.tasks.cancel()", "deadline = 60"} do
+        local own = ([[
+            require "cns.host".publish('"state"')
+            local pool, futures = require "cns".tasks.default(), {}
+            for i = 1, 4 do futures[i] = pool:spawn_with({%s}, function()
+                local turn = coroutine.wrap(function() while true do pcall(coroutine.yield) end end)
+                while true do pcall(function() while true do turn() end end) end end) end
+            while true do pcall(function() pool:await_all(futures) end) end]]):format(options)
+        os.remove(report_path)
+        expect(script(own, {"--time-limit", "0.4", "--threads", "2", "--json", report_path},
+            {env = own_report}), 6, nil, "time limit")
+        if signals then
+            os.remove(report_path)
+            local result = script(own, {"--threads", "2", "--json", report_path},
+                {env = own_report, signal = "INT", after = slow})
+            expect(result, 130)
+            assert((read(report_path) or ""):find("partial interrupted", 1, true))
+            assert(not result.err:find("could not be broken off", 1, true), result.err)
+        end
+    end
     expect(script([[
         local pool = require "cns".tasks.default()
         pool:spawn(function() local s = "x" while true do s = s .. s end end):await()]],
