@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: MIT
 #
 # run.sh [SECONDS] [TARGET...] - builds the fuzzers and runs each for so many seconds (60). What
-# they find is left in build/fuzz/findings; a finding becomes a unit test. The target `storm` is a
-# script that calls everything in the Lua module with odd arguments.
+# they find is left in build/fuzz/findings; a finding becomes a unit test. Two targets are scripts:
+# `storm` calls everything in the Lua module with odd arguments, `transfer` sends random values to
+# workers and back.
 set -eu
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- heap map hash buffer lua storm
+[ $# -gt 0 ] || set -- heap map hash buffer lua storm transfer
 build=build/fuzz
 mkdir -p $build/findings
 
 build_target() {
     case $1 in
-    storm) program=cnsengine ;;
+    storm | transfer) program=cnsengine ;;
     *) program=fuzz_$1 ;;
     esac
     cmake --build --preset fuzz --target $program >$build/build.log || {
@@ -22,13 +23,15 @@ build_target() {
     }
 }
 
-run_storm() {
+run_script() { # run_script NAME PATH
     seed=$(date +%s)
-    $build/cnsengine run tests/fuzz/api_storm.lua --seed "$seed" --set seconds="$seconds" \
-        --memory 1GiB >$build/storm.log 2>&1 || {
-        tail -n 30 $build/storm.log
-        mv $build/storm.log $build/findings/storm-"$seed"
-    }
+    if $build/cnsengine run "$2" --seed "$seed" --set seconds="$seconds" --memory 1GiB \
+        >"$build/$1.log" 2>&1; then
+        tail -n 1 "$build/$1.log"
+    else
+        tail -n 30 "$build/$1.log"
+        mv "$build/$1.log" "$build/findings/$1-$seed"
+    fi
 }
 
 run_fuzzer() {
@@ -44,7 +47,8 @@ for target; do
     build_target "$target"
     printf 'fuzz: %s for %s s\n' "$target" "$seconds"
     case $target in
-    storm) run_storm ;;
+    storm) run_script storm tests/fuzz/api_storm.lua ;;
+    transfer) run_script transfer tests/fuzz/transfer_storm.lua ;;
     *) run_fuzzer "$target" ;;
     esac
 done
