@@ -87,7 +87,7 @@
     X(LE_I64_F64,   "le.i64.f64",   'b', "if",  "P")                                               \
     X(LT_F64_I64,   "lt.f64.i64",   'b', "fi",  "P")                                               \
     X(LE_F64_I64,   "le.f64.i64",   'b', "fi",  "P")                                               \
-    /* numeric for: see cns_ir_for below */                                                        \
+    /* numeric for, as Lua prepares it */                                                        \
     X(FOR_ENTERS_I64, "for.enters.i64", 'b', "iii", "T") /* init limit step; step 0 traps */       \
     X(FOR_ENTERS_CLIP,"for.enters.clip",'b', "ifi", "T") /* the same with a float limit */         \
     X(FOR_CLIP,     "for.clip",     'i', "fi",  "P") /* limit step: the limit floored, clipped */  \

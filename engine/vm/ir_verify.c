@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ir_verify.c - whether a function keeps the invariants of ir.h.
+ *
+ * It believes nothing but the sizes of the arrays: what it accepts from a file is safe to print,
+ * to optimise and to run.
+ */
+#include "vm/ir.h"
+
+#include <string.h>
+
+typedef struct verifier {
+    const cns_ir_function *function;
+    const cns_ir_shape *shape;
+    bool trusted;
+    uint32_t *order; /* of an instruction in its block, from 1; 0 for what is in none */
+    cns_status status;
+} verifier;
+
+static void fail(verifier *v, cns_ir_block_id block, cns_ir_value value, const char *what) {
+    if (v->status != CNS_OK) {
+        return;
+    }
+    if (value == CNS_IR_NONE) {
+        v->status = cns_fail(v->function->context, CNS_E_CORRUPT, "kernel %s, block %u: %s",
+                             v->function->name, block, what);
+    } else {
+        v->status = cns_fail(v->function->context, CNS_E_CORRUPT, "kernel %s, block %u, v%u: %s",
+                             v->function->name, block, value, what);
+    }
+}
+
+static bool exists(const verifier *v, cns_ir_value value) {
+    return value < v->function->instruction_count && v->order[value] != 0;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+/* Numbers the instructions of a block's list, and its parameters, which come first. */
+static void number_block(verifier *v, cns_ir_block_id id) {
+    const cns_ir_function *function = v->function;
+    const cns_ir_block *block = &function->blocks[id];
+    for (uint32_t p = 0; p < block->parameter_count; p++) {
+        cns_ir_value value = block->parameters[p];
+        if (value >= function->instruction_count || v->order[value] != 0 ||
+            cns_ir_at(function, value)->op != CNS_IR_PARAM ||
+            cns_ir_at(function, value)->block != id || cns_ir_at(function, value)->index != p) {
+            fail(v, id, value, "is no parameter of its block");
+            return;
+        }
+        v->order[value] = 1;
+    }
+    uint32_t count = 1;
+    cns_ir_value previous = CNS_IR_NONE;
+    for (cns_ir_value value = block->first; value != CNS_IR_NONE;
+         value = cns_ir_at(function, value)->next) {
+        if (value >= function->instruction_count || v->order[value] != 0 ||
+            cns_ir_at(function, value)->block != id ||
+            cns_ir_at(function, value)->previous != previous) {
+            fail(v, id, value, "the block's list is broken");
+            return;
+        }
+        v->order[value] = ++count;
+        previous = value;
+    }
+    if (block->last != previous) {
+        fail(v, id, CNS_IR_NONE, "the block's list has another end");
+    }
+}
+
+/* ---- operations ------------------------------------------------------------------------------ */
+
+static bool letter_matches(char letter, uint8_t type) {
+    switch (letter) {
+    case 'b':
+        return type == CNS_VM_BOOL;
+    case 'i':
+        return type == CNS_VM_I64;
+    case 'f':
+        return type == CNS_VM_F64;
+    case 'n':
+        return type == CNS_VM_I64 || type == CNS_VM_F64;
+    case 'B':
+        return cns_ir_is_buffer(type);
+    default:
+        return false;
+    }
+}
+
+/* `value` may be used in `block` at place `order`. */
+static void check_use(verifier *v, cns_ir_block_id block, uint32_t order, cns_ir_value value,
+                      cns_ir_value user) {
+    if (!exists(v, value)) {
+        fail(v, block, user, "uses a value that does not exist");
+        return;
+    }
+    cns_ir_block_id from = cns_ir_at(v->function, value)->block;
+    bool before = from == block ? v->order[value] < order : cns_ir_dominates(v->shape, from, block);
+    if (!before) {
+        fail(v, block, user, "uses a value that is not there yet");
+    }
+}
+
+static bool is_value_type(uint8_t type) {
+    return type == CNS_VM_BOOL || type == CNS_VM_I64 || type == CNS_VM_F64;
+}
+
+static void check_leaf(verifier *v, cns_ir_block_id block, cns_ir_value value) {
+    const cns_ir_instruction *instruction = cns_ir_at(v->function, value);
+    if (instruction->op == CNS_IR_ARGUMENT) {
+        if (block != 0 || instruction->index >= v->function->argument_count ||
+            v->function->arguments[instruction->index] != value ||
+            !(is_value_type(instruction->type) || cns_ir_is_buffer(instruction->type))) {
+            fail(v, block, value, "is no argument of the function");
+        }
+    } else if (block != 0) {
+        fail(v, block, value, "a constant outside block 0");
+    } else if (instruction->op == CNS_IR_CONST_BOOL && instruction->i != 0 && instruction->i != 1) {
+        fail(v, block, value, "a boolean that is neither true nor false");
+    }
+}
+
+static void check_instruction(verifier *v, cns_ir_block_id block, cns_ir_value value) {
+    const cns_ir_instruction *instruction = cns_ir_at(v->function, value);
+    if (instruction->op >= CNS_IR_OP_COUNT || instruction->op == CNS_IR_NOP ||
+        instruction->op == CNS_IR_PARAM) {
+        fail(v, block, value, "no operation");
+        return;
+    }
+    const cns_ir_op_info *info = cns_ir_info((cns_ir_op)instruction->op);
+    if (instruction->operand_count != strlen(info->operands)) {
+        fail(v, block, value, "a wrong number of operands");
+        return;
+    }
+    if (instruction->site != CNS_IR_NONE && instruction->site >= v->function->site_count) {
+        fail(v, block, value, "no such place in the source");
+    }
+    for (uint32_t i = 0; i < instruction->operand_count && v->status == CNS_OK; i++) {
+        check_use(v, block, v->order[value], instruction->operands[i], value);
+        if (v->status == CNS_OK &&
+            !letter_matches(info->operands[i],
+                            cns_ir_at(v->function, instruction->operands[i])->type)) {
+            fail(v, block, value, "an operand of a wrong type");
+        }
+    }
+    if (!v->trusted && (instruction->flags & (CNS_IR_PROVEN | CNS_IR_CONVERTS))) {
+        fail(v, block, value, "claims what only the optimiser may");
+    }
+    if (info->operands[0] == '\0') {
+        check_leaf(v, block, value);
+    }
+    uint8_t type = instruction->type;
+    bool right = info->result == '.'   ? type == CNS_VM_VOID
+                 : info->result != '?' ? letter_matches(info->result, type)
+                 : instruction->op == CNS_IR_LOAD && v->status == CNS_OK
+                     ? type == cns_ir_element_value(cns_ir_element(
+                                   cns_ir_at(v->function, instruction->operands[0])->type))
+                     : true;
+    if (!right) {
+        fail(v, block, value, "a result of a wrong type");
+    }
+}
+
+/* ---- ends ------------------------------------------------------------------------------------ */
+
+static void check_edge(verifier *v, cns_ir_block_id id, const cns_ir_edge *edge) {
+    const cns_ir_block *target = &v->function->blocks[edge->target];
+    if (edge->target == 0) {
+        fail(v, id, CNS_IR_NONE, "leads to the entry");
+        return;
+    }
+    if (edge->count != target->parameter_count) {
+        fail(v, id, CNS_IR_NONE, "an edge with a wrong number of arguments");
+        return;
+    }
+    for (uint32_t i = 0; i < edge->count && v->status == CNS_OK; i++) {
+        check_use(v, id, UINT32_MAX, edge->arguments[i], CNS_IR_NONE);
+        if (v->status == CNS_OK && cns_ir_at(v->function, edge->arguments[i])->type !=
+                                       cns_ir_at(v->function, target->parameters[i])->type) {
+            fail(v, id, CNS_IR_NONE, "an edge's argument of a wrong type");
+        }
+    }
+}
+
+static void check_end(verifier *v, cns_ir_block_id id) {
+    const cns_ir_block *block = &v->function->blocks[id];
+    if (block->end == CNS_IR_BRANCH) {
+        check_use(v, id, UINT32_MAX, block->condition, CNS_IR_NONE);
+        if (v->status == CNS_OK && cns_ir_at(v->function, block->condition)->type != CNS_VM_BOOL) {
+            fail(v, id, CNS_IR_NONE, "branches on what is no boolean");
+        }
+    }
+    if (block->end == CNS_IR_RETURN) {
+        for (uint32_t i = 0; i < block->edges[0].count && v->status == CNS_OK; i++) {
+            cns_ir_value value = block->edges[0].arguments[i];
+            if (value != CNS_IR_NONE) {
+                check_use(v, id, UINT32_MAX, value, CNS_IR_NONE);
+            }
+            if (v->status == CNS_OK && value != CNS_IR_NONE &&
+                !is_value_type(cns_ir_at(v->function, value)->type)) {
+                fail(v, id, CNS_IR_NONE, "returns what is no value");
+            }
+        }
+        return;
+    }
+    for (int e = 0; e < (block->end == CNS_IR_BRANCH ? 2 : 1) && v->status == CNS_OK; e++) {
+        check_edge(v, id, &block->edges[e]);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* What the shape relies on: ends that exist and lead to blocks. */
+static void check_graph(verifier *v) {
+    for (uint32_t b = 0; b < v->function->block_count && v->status == CNS_OK; b++) {
+        const cns_ir_block *block = &v->function->blocks[b];
+        if (block->end == CNS_IR_END_NONE || block->end > CNS_IR_RETURN) {
+            fail(v, b, CNS_IR_NONE, "has no end");
+        }
+        unsigned edges = block->end == CNS_IR_BRANCH ? 2 : block->end == CNS_IR_JUMP ? 1 : 0;
+        for (unsigned e = 0; e < edges; e++) {
+            if (block->edges[e].target >= v->function->block_count) {
+                fail(v, b, CNS_IR_NONE, "leads nowhere");
+            }
+        }
+    }
+    for (uint32_t s = 0; s < v->function->site_count && v->status == CNS_OK; s++) {
+        uint32_t at = v->function->sites[s].inlined_at;
+        if (at != CNS_IR_NONE && at >= s) {
+            fail(v, 0, CNS_IR_NONE, "a place in the source that is inlined into itself");
+        }
+    }
+}
+
+static void check_blocks(verifier *v) {
+    const cns_ir_function *function = v->function;
+    for (uint32_t b = 0; b < function->block_count && v->status == CNS_OK; b++) {
+        if (v->shape->position[b] == CNS_IR_NONE) {
+            fail(v, b, CNS_IR_NONE, "cannot be reached");
+        }
+        number_block(v, b);
+    }
+    for (uint32_t b = 0; b < function->block_count && v->status == CNS_OK; b++) {
+        for (uint32_t p = 0; p < function->blocks[b].parameter_count; p++) {
+            if (b == 0 ||
+                !is_value_type(cns_ir_at(function, function->blocks[b].parameters[p])->type)) {
+                fail(v, b, CNS_IR_NONE, "a parameter of a wrong type");
+            }
+        }
+        for (cns_ir_value i = function->blocks[b].first; i != CNS_IR_NONE && v->status == CNS_OK;
+             i = cns_ir_at(function, i)->next) {
+            check_instruction(v, b, i);
+        }
+        if (v->status == CNS_OK) {
+            check_end(v, b);
+        }
+    }
+}
+
+cns_status cns_ir_verify(const cns_ir_function *function, bool trusted) {
+    verifier v = {.function = function, .trusted = trusted, .status = CNS_OK};
+    check_graph(&v);
+    if (v.status != CNS_OK) {
+        return v.status;
+    }
+    cns_ir_shape shape;
+    cns_status status = cns_ir_shape_init(&shape, function);
+    if (status != CNS_OK) {
+        return status;
+    }
+    size_t size = (function->instruction_count + 1) * sizeof *v.order;
+    v.order = cns_context_calloc(function->context, size);
+    if (v.order) {
+        v.shape = &shape;
+        check_blocks(&v);
+    } else {
+        v.status = cns_context_memory_status(function->context, size);
+    }
+    cns_context_free(function->context, v.order, size, CNS_ALIGN_DEFAULT);
+    cns_ir_shape_deinit(&shape);
+    return v.status;
+}
