@@ -21,9 +21,8 @@
 
 #include "base/context.h"
 #include "base/text.h"
-#include "cns/memory.h"
+#include "cns/vm.h"
 #include "vm/ops.h"
-#include "vm/type.h"
 
 typedef enum cns_ir_op {
 #define CNS_IR_ENUM(name, text, result, operands, properties) CNS_IR_##name,
@@ -200,6 +199,12 @@ cns_status cns_ir_insert(cns_ir_function *function, cns_ir_value position, cns_i
                          uint32_t site, const cns_ir_value *operands, cns_ir_value *out);
 /* Applies map[v] (v itself where nothing changes) to every operand, argument and condition. */
 void cns_ir_rewrite(cns_ir_function *function, const cns_ir_value *map);
+/* Drops unreachable blocks and removed instructions and numbers the rest anew, blocks in reverse
+ * postorder. Values and block ids change. */
+cns_status cns_ir_compact(cns_ir_function *function);
+/* An independent copy, e.g. for a compiler on another thread. */
+cns_status cns_ir_clone(const cns_ir_function *function, cns_ir_function **out);
+
 /* ---- looking ------------------------------------------------------------------------------- */
 
 typedef struct cns_ir_op_info {
@@ -250,6 +255,21 @@ cns_status cns_ir_shape_init(cns_ir_shape *shape, const cns_ir_function *functio
 void cns_ir_shape_deinit(cns_ir_shape *shape);
 bool cns_ir_dominates(const cns_ir_shape *shape, cns_ir_block_id above, cns_ir_block_id below);
 bool cns_ir_loop_contains(const cns_ir_shape *shape, uint32_t loop, cns_ir_block_id block);
+
+/* A counted loop as Lua's `for` makes it: header parameters `remaining` (down by 1 to 0; the latch
+ * goes on while it is not 0) and `index` (up by `step`, loop-invariant). It runs initial
+ * remaining + 1 times, and never wraps. */
+typedef struct cns_ir_for {
+    cns_ir_value remaining;
+    cns_ir_value index;
+    cns_ir_value step;
+    cns_ir_value initial_remaining; /* from outside */
+    cns_ir_value initial_index;
+} cns_ir_for;
+
+/* Whether `loop` is one, i.e. its only exit is that test at its one latch. */
+bool cns_ir_for_match(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
+                      cns_ir_for *out);
 
 static inline const cns_ir_instruction *cns_ir_at(const cns_ir_function *function,
                                                   cns_ir_value value) {
