@@ -213,6 +213,9 @@ CNS_API cns_status cns_kernel_compile(cns_vm *vm, const cns_kernel_config *confi
 CNS_API void cns_kernel_destroy(cns_kernel *kernel);
 /* Import ids of the hidden arguments, which a run passes behind the plain ones. Borrowed. */
 CNS_API const uint32_t *cns_kernel_hidden(const cns_kernel *kernel, uint32_t *count);
+/* What runs do with the buffer that is argument `argument` (hidden ones counted behind the plain
+ * ones): cns_access together, 0 for none or where it is no buffer. */
+CNS_API uint32_t cns_kernel_access(const cns_kernel *kernel, uint32_t argument);
 /* The most results a run gives. */
 CNS_API uint32_t cns_kernel_result_limit(const cns_kernel *kernel);
 /* CNS_OK, or CNS_E_FAILED with run->trap (what was stored before the trap stays, as in Lua).
@@ -248,7 +251,6 @@ CNS_API cns_status cns_kernel_view_text(cns_kernel *kernel, cns_kernel_view view
                                         uint64_t *size);
 
 typedef struct cns_kernel_stats {
-    uint64_t runs;
     uint64_t bytecode_instructions;
     uint64_t native_bytes;
     uint64_t build_ns;  /* Lua to optimised IR */
