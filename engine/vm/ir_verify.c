@@ -34,6 +34,10 @@ static bool exists(const verifier *v, cns_ir_value value) {
     return value < v->function->instruction_count && v->order[value] != 0;
 }
 
+static bool site_exists(const verifier *v, uint32_t site) {
+    return site == CNS_IR_NONE || site < v->function->site_count;
+}
+
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 /* Numbers the instructions of a block's list, and its parameters, which come first. */
@@ -120,6 +124,21 @@ static void check_leaf(verifier *v, cns_ir_block_id block, cns_ir_value value) {
     }
 }
 
+/* Flags on the operations that they are for, and none that nobody knows. */
+static void check_flags(verifier *v, cns_ir_block_id block, cns_ir_value value) {
+    const cns_ir_instruction *instruction = cns_ir_at(v->function, value);
+    bool access = instruction->op == CNS_IR_LOAD || instruction->op == CNS_IR_STORE;
+    unsigned claims =
+        (access ? CNS_IR_PROVEN : 0) | (instruction->op == CNS_IR_STORE ? CNS_IR_CONVERTS : 0);
+    unsigned arithmetic =
+        instruction->type == CNS_VM_F64 && !access ? CNS_IR_REASSOCIATE | CNS_IR_CONTRACT : 0;
+    if (instruction->flags & ~(claims | arithmetic)) {
+        fail(v, block, value, "a flag that its operation does not have");
+    } else if (!v->trusted && (instruction->flags & claims)) {
+        fail(v, block, value, "claims what only the optimiser may");
+    }
+}
+
 static void check_instruction(verifier *v, cns_ir_block_id block, cns_ir_value value) {
     const cns_ir_instruction *instruction = cns_ir_at(v->function, value);
     if (instruction->op >= CNS_IR_OP_COUNT || instruction->op == CNS_IR_NOP ||
@@ -132,7 +151,7 @@ static void check_instruction(verifier *v, cns_ir_block_id block, cns_ir_value v
         fail(v, block, value, "a wrong number of operands");
         return;
     }
-    if (instruction->site != CNS_IR_NONE && instruction->site >= v->function->site_count) {
+    if (!site_exists(v, instruction->site)) {
         fail(v, block, value, "no such place in the source");
     }
     for (uint32_t i = 0; i < instruction->operand_count && v->status == CNS_OK; i++) {
@@ -143,9 +162,7 @@ static void check_instruction(verifier *v, cns_ir_block_id block, cns_ir_value v
             fail(v, block, value, "an operand of a wrong type");
         }
     }
-    if (!v->trusted && (instruction->flags & (CNS_IR_PROVEN | CNS_IR_CONVERTS))) {
-        fail(v, block, value, "claims what only the optimiser may");
-    }
+    check_flags(v, block, value);
     if (info->operands[0] == '\0') {
         check_leaf(v, block, value);
     }
@@ -184,6 +201,12 @@ static void check_edge(verifier *v, cns_ir_block_id id, const cns_ir_edge *edge)
 
 static void check_end(verifier *v, cns_ir_block_id id) {
     const cns_ir_block *block = &v->function->blocks[id];
+    if (!site_exists(v, block->site)) {
+        fail(v, id, CNS_IR_NONE, "no such place in the source");
+    }
+    if (block->flags & ~CNS_IR_PARALLEL) {
+        fail(v, id, CNS_IR_NONE, "a flag that no block has");
+    }
     if (block->end == CNS_IR_BRANCH) {
         check_use(v, id, UINT32_MAX, block->condition, CNS_IR_NONE);
         if (v->status == CNS_OK && cns_ir_at(v->function, block->condition)->type != CNS_VM_BOOL) {
@@ -210,8 +233,31 @@ static void check_end(verifier *v, cns_ir_block_id id) {
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* The signature: what callers and lowerings read without looking at the blocks. */
+static void check_arguments(verifier *v) {
+    for (uint32_t a = 0; a < v->function->argument_count && v->status == CNS_OK; a++) {
+        cns_ir_value value = v->function->arguments[a];
+        if (value != CNS_IR_NONE &&
+            (!exists(v, value) || cns_ir_at(v->function, value)->op != CNS_IR_ARGUMENT ||
+             cns_ir_at(v->function, value)->index != a)) {
+            fail(v, 0, value, "an argument without a value");
+        }
+    }
+}
+
+static void check_remarks(verifier *v) {
+    for (uint32_t r = 0; r < v->function->remark_count; r++) {
+        if (!site_exists(v, v->function->remarks[r].site)) {
+            fail(v, 0, CNS_IR_NONE, "a remark on no place in the source");
+        }
+    }
+}
+
 /* What the shape relies on: ends that exist and lead to blocks. */
 static void check_graph(verifier *v) {
+    if (v->function->block_count == 0) {
+        fail(v, 0, CNS_IR_NONE, "is missing");
+    }
     for (uint32_t b = 0; b < v->function->block_count && v->status == CNS_OK; b++) {
         const cns_ir_block *block = &v->function->blocks[b];
         if (block->end == CNS_IR_END_NONE || block->end > CNS_IR_RETURN) {
@@ -240,6 +286,8 @@ static void check_blocks(verifier *v) {
         }
         number_block(v, b);
     }
+    check_arguments(v);
+    check_remarks(v);
     for (uint32_t b = 0; b < function->block_count && v->status == CNS_OK; b++) {
         for (uint32_t p = 0; p < function->blocks[b].parameter_count; p++) {
             if (b == 0 ||

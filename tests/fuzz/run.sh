@@ -8,7 +8,7 @@
 set -eu
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- heap map hash buffer lua storm transfer
+[ $# -gt 0 ] || set -- heap map hash buffer lua module storm transfer
 build=build/fuzz
 mkdir -p $build/findings
 
