@@ -200,7 +200,7 @@ cns_status cns_ir_insert(cns_ir_function *function, cns_ir_value position, cns_i
 /* Applies map[v] (v itself where nothing changes) to every operand, argument and condition. */
 void cns_ir_rewrite(cns_ir_function *function, const cns_ir_value *map);
 /* Drops unreachable blocks and removed instructions and numbers the rest anew, blocks in reverse
- * postorder. Values and block ids change. */
+ * postorder, those of a loop next to each other. Values and block ids change. */
 cns_status cns_ir_compact(cns_ir_function *function);
 /* An independent copy, e.g. for a compiler on another thread. */
 cns_status cns_ir_clone(const cns_ir_function *function, cns_ir_function **out);
@@ -258,7 +258,8 @@ bool cns_ir_loop_contains(const cns_ir_shape *shape, uint32_t loop, cns_ir_block
 
 /* A counted loop as Lua's `for` makes it: header parameters `remaining` (down by 1 to 0; the latch
  * goes on while it is not 0) and `index` (up by `step`, loop-invariant). It runs initial
- * remaining + 1 times, and never wraps. */
+ * remaining + 1 times, and the index never wraps. `index`, `step` and `initial_index` are
+ * CNS_IR_NONE where nothing needs the index any more. */
 typedef struct cns_ir_for {
     cns_ir_value remaining;
     cns_ir_value index;

@@ -48,7 +48,7 @@
     X(IDIV_F64,     "idiv.f64",     'f', "ff",  "P") /* floor(a / b) */                            \
     X(MOD_F64,      "mod.f64",      'f', "ff",  "P") /* fmod, moved to the divisor's sign */       \
     X(FMOD_F64,     "fmod.f64",     'f', "ff",  "P") /* C's fmod */                                \
-    X(POW_F64,      "pow.f64",      'f', "ff",  "P") /* C's pow; Lua squares x^2 as x*x */         \
+    X(POW_F64,      "pow.f64",      'f', "ff",  "P") /* b == 2 ? a * a : C's pow(a, b), as Lua */ \
     X(NEG_F64,      "neg.f64",      'f', "f",   "P")                                               \
     X(ABS_F64,      "abs.f64",      'f', "f",   "P")                                               \
     X(FLOOR_F64,    "floor.f64",    'f', "f",   "P")                                               \
@@ -92,7 +92,8 @@
     X(FOR_ENTERS_CLIP,"for.enters.clip",'b', "ifi", "T") /* the same with a float limit */         \
     X(FOR_CLIP,     "for.clip",     'i', "fi",  "P") /* limit step: the limit floored, clipped */  \
     X(FOR_COUNT,    "for.count",    'i', "iii", "P") /* init limit step: runs after the first,    \
-                                                        unsigned; where it enters */               \
+                                                        unsigned; any value where it does not      \
+                                                        enter (step 0 must do no harm) */          \
     X(FOR_ENTERS_F64, "for.enters.f64", 'b', "fff", "T")                                           \
     X(FOR_GOES_ON_F64,"for.goes.on.f64",'b', "fff", "P") /* index limit step */                    \
     /* buffers */                                                                                  \
