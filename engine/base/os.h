@@ -108,6 +108,17 @@ bool cns_os_file_slurp(const char *path, char *buffer, size_t capacity);
 /* strerror, thread-safe, into the caller's buffer; returns it. */
 const char *cns_os_error_text(int error, char *buffer, size_t capacity);
 
+/* ---- shared objects ------------------------------------------------------------------------- */
+
+/* Opens the shared object at `path`, all of whose symbols must be found and which are seen by
+ * nobody but through cns_os_library_symbol. false with the OS's reason in `why`. */
+bool cns_os_library_open(const char *path, void **library, char *why, size_t capacity);
+/* The function `name`; NULL when there is none. Any thread. */
+typedef void (*cns_os_symbol)(void);
+cns_os_symbol cns_os_library_symbol(void *library, const char *name);
+/* requires: nothing of it runs. NULL is ignored. */
+void cns_os_library_close(void *library);
+
 /* ---- what the OS tells of this process and this machine ------------------------------------- */
 
 /* The public structs of cns/monitor.h, filled as far as the OS gives the figures: what it does not

@@ -6,6 +6,7 @@
 
 #include "base/os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -442,4 +443,31 @@ const char *cns_os_error_text(int error, char *buffer, size_t capacity) {
         snprintf(buffer, capacity, "%s", text);
     }
     return buffer;
+}
+
+/* ---- shared objects -------------------------------------------------------------------------- */
+
+bool cns_os_library_open(const char *path, void **library, char *why, size_t capacity) {
+    void *opened = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!opened) {
+        const char *reason = dlerror(); /* of this thread */
+        snprintf(why, capacity, "%s", reason ? reason : "unknown error");
+        return false;
+    }
+    *library = opened;
+    return true;
+}
+
+cns_os_symbol cns_os_library_symbol(void *library, const char *name) {
+    /* ISO C knows no way from an object's address to a function's; POSIX has them alike. */
+    void *address = dlsym(library, name);
+    cns_os_symbol symbol = NULL;
+    memcpy(&symbol, &address, sizeof symbol);
+    return symbol;
+}
+
+void cns_os_library_close(void *library) {
+    if (library) {
+        dlclose(library);
+    }
 }

@@ -173,6 +173,24 @@ START_TEST(files_are_read_or_refused) {
 }
 END_TEST
 
+START_TEST(libraries_open_or_say_why) {
+    void *library = NULL;
+    char why[128] = "";
+    ck_assert(cns_os_library_open("libm.so.6", &library, why, sizeof why));
+    double (*cosine)(double) = (double (*)(double))cns_os_library_symbol(library, "cos");
+    ck_assert_ptr_nonnull(cosine);
+    ck_assert(cosine(0) == 1);
+    ck_assert(cns_os_library_symbol(library, "no_such_function") == NULL);
+    cns_os_library_close(library);
+    library = NULL;
+    ck_assert(!cns_os_library_open("/nowhere/plugin.so", &library, why, sizeof why));
+    ck_assert_ptr_nonnull(strstr(why, "/nowhere/plugin.so"));
+    ck_assert_ptr_null(library);
+    ck_assert(!cns_os_library_open("/nowhere/plugin.so", &library, why, 0));
+    cns_os_library_close(NULL);
+}
+END_TEST
+
 START_TEST(error_texts_reach_the_buffer) {
     char text[64];
     ck_assert_ptr_eq(cns_os_error_text(ENOENT, text, sizeof text), text);
@@ -194,6 +212,7 @@ int main(void) {
     tcase_add_test(cases, conditions_time_out);
     tcase_add_test(cases, random_bytes_differ);
     tcase_add_test(cases, files_are_read_or_refused);
+    tcase_add_test(cases, libraries_open_or_say_why);
     tcase_add_test(cases, error_texts_reach_the_buffer);
     suite_add_tcase(suite, cases);
     return support_run(suite);
