@@ -226,8 +226,8 @@ static void step_back(const cns_proto *proto, uint32_t pc, cns_register_set *liv
     }
 }
 
-/* Recomputes the block's entry set; true when it grew. */
-static bool update_live(cns_flow *flow, cns_flow_block *block) {
+/* What is live at the end of the block. */
+static cns_register_set live_behind(const cns_flow *flow, const cns_flow_block *block) {
     cns_register_set live = {{0}};
     for (int e = 0; e < 2; e++) {
         if (block->successors[e] != CNS_FLOW_NONE) {
@@ -237,6 +237,12 @@ static bool update_live(cns_flow *flow, cns_flow_block *block) {
             }
         }
     }
+    return live;
+}
+
+/* Recomputes the block's entry set; true when it grew. */
+static bool update_live(cns_flow *flow, cns_flow_block *block) {
+    cns_register_set live = live_behind(flow, block);
     uint32_t own = (uint32_t)(block - flow->blocks);
     for (uint32_t pc = block->end; pc-- > block->begin;) {
         if (flow->block_of[pc] == own) { /* not an operand or an unreachable metamethod call */
@@ -312,4 +318,14 @@ cns_status cns_flow_print(const cns_flow *flow, cns_text *text) {
         cns_text_append(text, "\n", 1);
     }
     return cns_text_status(text);
+}
+
+void cns_flow_live_at(const cns_flow *flow, uint32_t pc, cns_register_set *out) {
+    const cns_flow_block *block = &flow->blocks[flow->block_of[pc]];
+    *out = live_behind(flow, block);
+    for (uint32_t at = block->end; at-- > pc;) {
+        if (flow->block_of[at] == flow->block_of[pc]) {
+            step_back(flow->proto, at, out);
+        }
+    }
 }

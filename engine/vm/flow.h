@@ -39,6 +39,8 @@ typedef struct cns_flow {
 
 cns_status cns_flow_init(cns_flow *flow, cns_context *context, const cns_proto *proto);
 void cns_flow_deinit(cns_flow *flow);
+/* The registers that are live before the instruction at `pc`. */
+void cns_flow_live_at(const cns_flow *flow, uint32_t pc, cns_register_set *out);
 struct cns_text;
 cns_status cns_flow_print(const cns_flow *flow, struct cns_text *text);
 
