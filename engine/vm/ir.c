@@ -123,6 +123,9 @@ cns_status cns_ir_create(cns_context *context, const char *name, cns_ir_function
 
 void cns_ir_destroy(cns_ir_function *function) {
     if (function) {
+        for (uint32_t b = 0; b < function->body_count; b++) {
+            cns_ir_destroy(function->bodies[b].function);
+        }
         cns_arena_destroy(function->arena);
     }
 }
@@ -245,6 +248,40 @@ cns_status cns_ir_add_site(cns_ir_function *function, const char *source, uint32
     }
     *out = function->site_count++;
     function->sites[*out] = (cns_ir_site){.source = copy, .line = line, .inlined_at = inlined_at};
+    return CNS_OK;
+}
+
+cns_status cns_ir_name(cns_ir_function *function, cns_ir_value parameter, const char *name) {
+    uint32_t found = 0;
+    while (found < function->name_count && strcmp(function->names[found], name) != 0) {
+        found++;
+    }
+    if (found == function->name_count) {
+        cns_status status =
+            GROW(function, function->names, function->name_count, function->name_capacity);
+        if (status != CNS_OK) {
+            return status;
+        }
+        char *copy = copy_text(function, name);
+        if (!copy) {
+            return out_of_memory(function, strlen(name));
+        }
+        function->names[function->name_count++] = copy;
+    }
+    function->instructions[parameter].name = found + 1;
+    return CNS_OK;
+}
+
+cns_status cns_ir_add_body(cns_ir_function *function, cns_ir_function *body,
+                           const cns_ir_fork *fork, uint32_t *out) {
+    cns_status status =
+        GROW(function, function->bodies, function->body_count, function->body_capacity);
+    if (status != CNS_OK) {
+        cns_ir_destroy(body);
+        return status;
+    }
+    *out = function->body_count++;
+    function->bodies[*out] = (cns_ir_body){.function = body, .fork = *fork};
     return CNS_OK;
 }
 

@@ -10,9 +10,10 @@
  *
  * Invariants (cns_ir_verify): operands have the types of ops.h and are defined in a dominating
  * position; edges match parameters in number and type; every block is reachable and ends in a
- * terminator; block 0 has no predecessor; LOAD and STORE carry CNS_IR_PROVEN only where an
- * optimiser put it (a function read from a file may not).
- * All memory is the function's own and goes with it. One thread at a time.
+ * terminator; block 0 has no predecessor; in a block, a FORK stands behind a FORK_PASS for each of
+ * its body's arguments but the first two, and FORK_GETs of it follow; LOAD and STORE carry
+ * CNS_IR_PROVEN only where an optimiser put it (a function read from a file may not, nor may it
+ * fork). All memory is the function's own and goes with it. One thread at a time.
  */
 #ifndef CNS_VM_IR_H
 #define CNS_VM_IR_H
@@ -64,7 +65,10 @@ typedef struct cns_ir_instruction {
     union {
         int64_t i; /* CONST_I64, CONST_BOOL */
         double f;
-        uint32_t index; /* ARGUMENT, PARAM: which */
+        struct {
+            uint32_t index; /* ARGUMENT, PARAM, FORK*: which */
+            uint32_t name;  /* PARAM: of the variable, 1 + its place in names; 0 for none */
+        };
     };
     cns_ir_block_id block; /* CNS_IR_NONE once removed */
     cns_ir_value next;     /* in its block; parameters are not in the list */
@@ -128,6 +132,43 @@ typedef struct cns_remark {
     const char *text;
 } cns_remark;
 
+/* How one accumulator of a parallel loop is put together from those of its parts. */
+typedef enum cns_reduction {
+    CNS_REDUCE_SUM_I64,
+    CNS_REDUCE_PRODUCT_I64,
+    CNS_REDUCE_AND,
+    CNS_REDUCE_OR,
+    CNS_REDUCE_XOR,
+    CNS_REDUCE_SUM_F64,
+    CNS_REDUCE_PRODUCT_F64,
+    /* The least or greatest: s = a < b ? c : d, where a and b, c and d are s and the new value;
+     * four bits together say how. */
+    CNS_REDUCE_CHOICE = 16,
+    CNS_REDUCE_F64 = 1,       /* else i64 */
+    CNS_REDUCE_LE = 2,        /* <=, else < */
+    CNS_REDUCE_NEW_FIRST = 4, /* a is the new value, else s */
+    CNS_REDUCE_NEW_WINS = 8   /* c is the new value, else s */
+} cns_reduction;
+
+enum {
+    CNS_IR_ACCUMULATORS = 16, /* of one parallel loop */
+    CNS_IR_FORK_SLOTS = 128   /* arguments of its body */
+};
+
+/* A loop whose iterations may run at once, outlined: body(first index, remaining, passed values...)
+ * runs remaining + 1 iterations and returns the accumulators, begun at their identities. */
+typedef struct cns_ir_fork {
+    uint32_t slot_count; /* arguments of the body */
+    uint32_t cost;       /* of an iteration, in operations, roughly */
+    uint32_t accumulator_count;
+    uint8_t reductions[CNS_IR_ACCUMULATORS]; /* cns_reduction */
+} cns_ir_fork;
+
+typedef struct cns_ir_body {
+    struct cns_ir_function *function; /* destroyed with the one that forks it */
+    cns_ir_fork fork;
+} cns_ir_body;
+
 typedef struct cns_ir_function {
     cns_context *context;
     cns_arena *arena; /* owns everything below */
@@ -148,6 +189,12 @@ typedef struct cns_ir_function {
     uint32_t remark_count;
     uint32_t remark_capacity;
     cns_remark *remarks;
+    uint32_t body_count;
+    uint32_t body_capacity;
+    cns_ir_body *bodies; /* FORK's; they share the numbering of sites */
+    uint32_t name_count;
+    uint32_t name_capacity;
+    const char **names; /* of variables, for messages: cns_ir_name */
 } cns_ir_function;
 
 /* ---- making --------------------------------------------------------------------------------
@@ -185,6 +232,11 @@ cns_status cns_ir_set_arguments(cns_ir_function *function, cns_ir_block_id block
 /* Printf into the arena; the text of a remark names variables and types, not internals. */
 cns_status cns_ir_remark(cns_ir_function *function, cns_remark_kind kind, uint32_t site,
                          const char *format, ...) CNS_PRINTF(4, 5);
+/* Says which variable a block's parameter is, for messages. */
+cns_status cns_ir_name(cns_ir_function *function, cns_ir_value parameter, const char *name);
+/* Takes `body` over, whatever becomes of it; `*out` is FORK's index. */
+cns_status cns_ir_add_body(cns_ir_function *function, cns_ir_function *body,
+                           const cns_ir_fork *fork, uint32_t *out);
 /* Memory that lives as long as the function; NULL with the context's message. */
 void *cns_ir_alloc(cns_ir_function *function, size_t size);
 

@@ -204,6 +204,7 @@ static cns_status copy_arrays(cns_ir_function *f) {
         {(void **)&f->blocks, f->block_count * sizeof *f->blocks},
         {(void **)&f->sites, f->site_count * sizeof *f->sites},
         {(void **)&f->remarks, f->remark_count * sizeof *f->remarks},
+        {(void **)&f->names, f->name_count * sizeof *f->names},
     };
     cns_status status = CNS_OK;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && status == CNS_OK; i++) {
@@ -214,6 +215,7 @@ static cns_status copy_arrays(cns_ir_function *f) {
     f->block_capacity = f->block_count;
     f->site_capacity = f->site_count;
     f->remark_capacity = f->remark_count;
+    f->name_capacity = f->name_count;
     return status;
 }
 
@@ -231,6 +233,22 @@ static cns_status copy_insides(cns_ir_function *f) {
     for (uint32_t r = 0; r < f->remark_count && status == CNS_OK; r++) {
         status = copy_text(f, &f->remarks[r].text);
     }
+    for (uint32_t n = 0; n < f->name_count && status == CNS_OK; n++) {
+        status = copy_text(f, &f->names[n]);
+    }
+    return status;
+}
+
+static cns_status copy_bodies(cns_ir_function *f, const cns_ir_function *from) {
+    cns_status status = CNS_OK;
+    for (uint32_t b = 0; b < from->body_count && status == CNS_OK; b++) {
+        cns_ir_function *body = NULL;
+        uint32_t index;
+        status = cns_ir_clone(from->bodies[b].function, &body);
+        if (status == CNS_OK) {
+            status = cns_ir_add_body(f, body, &from->bodies[b].fork, &index);
+        }
+    }
     return status;
 }
 
@@ -247,8 +265,12 @@ cns_status cns_ir_clone(const cns_ir_function *function, cns_ir_function **out) 
     }
     *copy = *function;
     copy->arena = arena;
+    copy->bodies = NULL;
+    copy->body_count = 0;
+    copy->body_capacity = 0;
     status = copy_arrays(copy);
     status = status == CNS_OK ? copy_insides(copy) : status;
+    status = status == CNS_OK ? copy_bodies(copy, function) : status;
     if (status != CNS_OK) {
         cns_ir_destroy(copy);
         return status;

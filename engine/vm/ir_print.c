@@ -52,6 +52,13 @@ static void print_instruction(const cns_ir_function *function, cns_ir_value valu
     case CNS_IR_ARGUMENT:
         cns_text_printf(text, "%s", function->argument_names[instruction->index]);
         break;
+    case CNS_IR_FORK_PASS:
+    case CNS_IR_FORK:
+    case CNS_IR_FORK_GET_I64:
+    case CNS_IR_FORK_GET_F64:
+        cns_text_printf(text, instruction->operand_count ? "#%u, " : "#%u", instruction->index);
+        print_values(instruction->operands, instruction->operand_count, text);
+        break;
     default:
         print_values(instruction->operands, instruction->operand_count, text);
     }
@@ -116,6 +123,10 @@ cns_status cns_ir_print(const cns_ir_function *function, cns_text *text) {
             print_instruction(function, v, text);
         }
         print_end(block, text);
+    }
+    for (uint32_t b = 0; b < function->body_count; b++) {
+        cns_text_printf(text, "\nfork #%u:\n", b);
+        (void)cns_ir_print(function->bodies[b].function, text); /* `text` remembers a failure */
     }
     return cns_text_status(text);
 }

@@ -48,7 +48,8 @@ static void number_block(verifier *v, cns_ir_block_id id) {
         cns_ir_value value = block->parameters[p];
         if (value >= function->instruction_count || v->order[value] != 0 ||
             cns_ir_at(function, value)->op != CNS_IR_PARAM ||
-            cns_ir_at(function, value)->block != id || cns_ir_at(function, value)->index != p) {
+            cns_ir_at(function, value)->block != id || cns_ir_at(function, value)->index != p ||
+            cns_ir_at(function, value)->name > function->name_count) {
             fail(v, id, value, "is no parameter of its block");
             return;
         }
@@ -86,6 +87,9 @@ static bool letter_matches(char letter, uint8_t type) {
         return type == CNS_VM_I64 || type == CNS_VM_F64;
     case 'B':
         return cns_ir_is_buffer(type);
+    case 'v':
+        return type == CNS_VM_BOOL || type == CNS_VM_I64 || type == CNS_VM_F64 ||
+               cns_ir_is_buffer(type);
     default:
         return false;
     }
@@ -121,6 +125,84 @@ static void check_leaf(verifier *v, cns_ir_block_id block, cns_ir_value value) {
         fail(v, block, value, "a constant outside block 0");
     } else if (instruction->op == CNS_IR_CONST_BOOL && instruction->i != 0 && instruction->i != 1) {
         fail(v, block, value, "a boolean that is neither true nor false");
+    }
+}
+
+/* ---- forks ----------------------------------------------------------------------------------- */
+
+static bool is_fork(uint8_t op) {
+    return op >= CNS_IR_FORK_PASS && op <= CNS_IR_FORK_GET_F64;
+}
+
+/* What a fork's body takes and gives. */
+static bool fits_body(const cns_ir_body *body) {
+    const cns_ir_function *f = body->function;
+    bool fits = body->fork.slot_count == f->argument_count && f->argument_count >= 2 &&
+                f->argument_count <= CNS_IR_FORK_SLOTS &&
+                body->fork.accumulator_count <= CNS_IR_ACCUMULATORS;
+    for (uint32_t a = 0; a < f->argument_count && fits; a++) {
+        fits = f->arguments[a] < f->instruction_count &&
+               (a >= 2 || cns_ir_at(f, f->arguments[a])->type == CNS_VM_I64);
+    }
+    for (uint32_t b = 0; b < f->block_count && fits; b++) {
+        fits = f->blocks[b].end != CNS_IR_RETURN ||
+               f->blocks[b].edges[0].count == body->fork.accumulator_count;
+    }
+    return fits;
+}
+
+/* The values passed: those of the FORK_PASSes before the fork, the last one first. */
+static void check_passed(verifier *v, cns_ir_block_id block, cns_ir_value fork,
+                         const cns_ir_body *body) {
+    const cns_ir_function *f = v->function;
+    uint32_t wanted = body->fork.slot_count;
+    cns_ir_value at = cns_ir_at(f, fork)->previous;
+    for (; at != CNS_IR_NONE && wanted > 2; at = cns_ir_at(f, at)->previous) {
+        const cns_ir_instruction *pass = cns_ir_at(f, at);
+        if (pass->op == CNS_IR_FORK) {
+            break;
+        }
+        if (pass->op == CNS_IR_FORK_PASS) {
+            wanted--;
+            cns_ir_value argument = body->function->arguments[wanted];
+            if (pass->index != wanted - 2 || cns_ir_at(f, pass->operands[0])->type !=
+                                                 cns_ir_at(body->function, argument)->type) {
+                fail(v, block, at, "passes what the fork's body does not take");
+                return;
+            }
+        }
+    }
+    if (wanted != 2) {
+        fail(v, block, fork, "forks without an argument of its body");
+    }
+}
+
+static void check_get(verifier *v, cns_ir_block_id block, cns_ir_value get) {
+    const cns_ir_function *f = v->function;
+    cns_ir_value at = cns_ir_at(f, get)->previous;
+    while (at != CNS_IR_NONE && cns_ir_at(f, at)->op != CNS_IR_FORK &&
+           cns_ir_at(f, at)->op != CNS_IR_FORK_PASS) {
+        at = cns_ir_at(f, at)->previous;
+    }
+    if (at == CNS_IR_NONE || cns_ir_at(f, at)->op != CNS_IR_FORK ||
+        cns_ir_at(f, get)->index >= f->bodies[cns_ir_at(f, at)->index].fork.accumulator_count) {
+        fail(v, block, get, "takes a result that no fork gave");
+    }
+}
+
+static void check_fork(verifier *v, cns_ir_block_id block, cns_ir_value value) {
+    const cns_ir_instruction *instruction = cns_ir_at(v->function, value);
+    if (!v->trusted) {
+        fail(v, block, value, "forks, which only the optimiser may");
+    } else if (instruction->op == CNS_IR_FORK) {
+        if (instruction->index >= v->function->body_count ||
+            !fits_body(&v->function->bodies[instruction->index])) {
+            fail(v, block, value, "forks what is no body");
+        } else {
+            check_passed(v, block, value, &v->function->bodies[instruction->index]);
+        }
+    } else if (instruction->op != CNS_IR_FORK_PASS) {
+        check_get(v, block, value);
     }
 }
 
@@ -163,7 +245,11 @@ static void check_instruction(verifier *v, cns_ir_block_id block, cns_ir_value v
         }
     }
     check_flags(v, block, value);
-    if (info->operands[0] == '\0') {
+    if (is_fork(instruction->op)) {
+        if (v->status == CNS_OK) {
+            check_fork(v, block, value);
+        }
+    } else if (info->operands[0] == '\0') {
         check_leaf(v, block, value);
     }
     uint8_t type = instruction->type;
@@ -326,5 +412,8 @@ cns_status cns_ir_verify(const cns_ir_function *function, bool trusted) {
     }
     cns_context_free(function->context, v.order, size, CNS_ALIGN_DEFAULT);
     cns_ir_shape_deinit(&shape);
+    for (uint32_t b = 0; b < function->body_count && v.status == CNS_OK; b++) {
+        v.status = cns_ir_verify(function->bodies[b].function, trusted);
+    }
     return v.status;
 }

@@ -7,14 +7,15 @@
  * CONVERTS are not stored: a loader runs the optimiser anew.
  *
  *     "CNSI" version size body digest
- *     body:        name arguments sites remarks value-count blocks
- *     block:       parameter types, flags, instructions, end
+ *     body:        name arguments sites remarks names value-count blocks
+ *     block:       parameters (type, name), flags, instructions, end
  *     instruction: operation, flags, site + 1, then what it is of or its operands
  *
  * Numbers are LEB128 in their shortest form, signed ones zigzag; texts and lists have their count
  * in front; the digest is 32 bytes. Values are numbered as they come (parameters, then the list),
  * blocks in reverse postorder, so that an operand stands before its user: it is stored as the
- * distance back to it, which is never 0, so that 0 is free for nil among results.
+ * distance back to it, which is never 0, so that 0 is free for nil among results. What
+ * pass_parallel makes (forks and bodies) is not written: it comes after reading, too.
  */
 #ifndef CNS_VM_MODULE_H
 #define CNS_VM_MODULE_H

@@ -179,6 +179,17 @@ static void read_remarks(reader *r) {
     function->remark_capacity = function->remark_count;
 }
 
+static void read_names(reader *r) {
+    cns_ir_function *function = r->function;
+    uint32_t count = get_count(r, 1);
+    function->names = allocate(r, count, sizeof *function->names);
+    for (uint32_t n = 0; n < count && r->status == CNS_OK; n++) {
+        function->names[n] = get_text(r);
+    }
+    function->name_count = r->status == CNS_OK ? count : 0;
+    function->name_capacity = function->name_count;
+}
+
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* The next value, or NULL where more come than were said to. */
@@ -200,16 +211,21 @@ static cns_ir_instruction *next_value(reader *r, cns_ir_block_id block) {
 
 static void read_parameters(reader *r, cns_ir_block_id id) {
     cns_ir_block *block = &r->function->blocks[id];
-    uint32_t count = get_count(r, 1);
+    uint32_t count = get_count(r, 2);
     block->parameters = allocate(r, count, sizeof *block->parameters);
     for (uint32_t p = 0; p < count && r->status == CNS_OK; p++) {
         uint8_t type = get_byte(r);
+        uint64_t name = get_number(r);
+        if (name > r->function->name_count) {
+            corrupt(r, "a variable without a name");
+        }
         block->parameters[p] = r->next;
         cns_ir_instruction *parameter = next_value(r, id);
         if (parameter) {
             parameter->op = CNS_IR_PARAM;
             parameter->type = type;
             parameter->index = p;
+            parameter->name = (uint32_t)name;
         }
     }
     block->parameter_count = r->status == CNS_OK ? count : 0;
@@ -279,8 +295,9 @@ static void read_instruction(reader *r, cns_ir_block_id block, cns_ir_value prev
     instruction->flags = get_byte(r);
     instruction->site = get_optional(r, r->function->site_count);
     instruction->previous = previous;
+    bool forks = instruction->op >= CNS_IR_FORK_PASS && instruction->op <= CNS_IR_FORK_GET_F64;
     if (instruction->op >= CNS_IR_OP_COUNT || instruction->op == CNS_IR_NOP ||
-        instruction->op == CNS_IR_PARAM) {
+        instruction->op == CNS_IR_PARAM || forks) {
         corrupt(r, "no operation");
         return;
     }
@@ -381,6 +398,7 @@ static void read_body(reader *r) {
     read_arguments(r);
     read_sites(r);
     read_remarks(r);
+    read_names(r);
     read_blocks(r);
     for (uint32_t a = 0; a < r->function->argument_count && r->status == CNS_OK; a++) {
         if (r->types[a] != CNS_VM_NIL && r->function->arguments[a] == CNS_IR_NONE) {

@@ -52,6 +52,10 @@ static void put_value(writer *w, cns_ir_value value) {
     put_number(w->out, value == CNS_IR_NONE ? 0 : w->next - w->number[value]);
 }
 
+static void put_name(writer *w, cns_ir_value parameter) {
+    put_number(w->out, cns_ir_at(w->function, parameter)->name);
+}
+
 /* ---- the head -------------------------------------------------------------------------------- */
 
 static void write_arguments(writer *w) {
@@ -77,6 +81,13 @@ static void write_sites(writer *w) {
         }
         put_number(w->out, site->line);
         put_optional(w->out, site->inlined_at);
+    }
+}
+
+static void write_names(writer *w) {
+    put_number(w->out, w->function->name_count);
+    for (uint32_t n = 0; n < w->function->name_count; n++) {
+        put_text(w->out, w->function->names[n]);
     }
 }
 
@@ -153,6 +164,7 @@ static void write_block(writer *w, cns_ir_block_id id) {
     put_number(w->out, block->parameter_count);
     for (uint32_t p = 0; p < block->parameter_count; p++) {
         put_byte(w->out, cns_ir_at(w->function, block->parameters[p])->type);
+        put_name(w, block->parameters[p]);
         w->number[block->parameters[p]] = w->next++;
     }
     put_byte(w->out, block->flags);
@@ -184,6 +196,7 @@ static void write_body(writer *w) {
     write_arguments(w);
     write_sites(w);
     write_remarks(w);
+    write_names(w);
     put_number(w->out, count_values(w->function));
     put_number(w->out, w->shape->order_count);
     for (uint32_t i = 0; i < w->shape->order_count; i++) {
@@ -215,6 +228,11 @@ static cns_status frame(const cns_ir_function *function, const cns_text *body, c
 
 cns_status cns_ir_write(const cns_ir_function *function, cns_text *bytes) {
     cns_status status = cns_ir_verify(function, true);
+    if (status == CNS_OK && function->body_count > 0) {
+        status = cns_fail(function->context, CNS_E_INVALID,
+                          "kernel %s: a function is written before its loops are forked",
+                          function->name);
+    }
     cns_ir_shape shape;
     if (status == CNS_OK) {
         status = cns_ir_shape_init(&shape, function);

@@ -3,10 +3,10 @@
  * vm/ops.h - the operations of the typed IR, once: name, result, operands, properties.
  *
  * X(NAME, "text", result, operands, properties). Result: the letter of a type, `.` for none.
- * Operands: one letter each. i: i64, f: f64, b: bool, B: any buffer, n: i64 or f64, *: any number
- * (block arguments and results, kept outside). Properties: P pure (may be removed, merged and
- * moved freely), T may trap (must happen where it stands unless it is proven not to), R reads
- * elements, W writes elements, C commutes.
+ * Operands: one letter each. i: i64, f: f64, b: bool, B: any buffer, n: i64 or f64, v: any value
+ * or buffer, *: any number (block arguments and results, kept outside). Properties: P pure (may be
+ * removed, merged and moved freely), T may trap (must happen where it stands unless it is proven
+ * not to), R reads elements, W writes elements, C commutes.
  *
  * Integers wrap. Everything means what Lua 5.4 means by it, to the bit.
  */
@@ -19,6 +19,12 @@
     X(NOP,          "nop",          '.', "",    "")                                                \
     X(ARGUMENT,     "argument",     '?', "",    "P") /* .index: the function's parameter */        \
     X(PARAM,        "param",        '?', "",    "P") /* a block's parameter */                     \
+    /* forks: how the iterations of a prange loop are handed out (pass_parallel.c) */             \
+    X(FORK_PASS,    "fork.pass",    '.', "v",   "T") /* .index: the next argument of the body */   \
+    X(FORK,         "fork",         '.', "iii", "TRW") /* .index: body; first, remaining, step */  \
+    X(FORK_GET_I64, "fork.get.i64", 'i', "",    "T") /* .index: a result of the last fork */       \
+    X(FORK_GET_F64, "fork.get.f64", 'f', "",    "T")                                               \
+    /* constants and choices */                                                                    \
     X(CONST_BOOL,   "const.bool",   'b', "",    "P") /* .i */                                      \
     X(CONST_I64,    "const.i64",    'i', "",    "P") /* .i */                                      \
     X(CONST_F64,    "const.f64",    'f', "",    "P") /* .f */                                      \

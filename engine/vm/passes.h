@@ -31,6 +31,11 @@ cns_status cns_pass_bounds(cns_ir_function *function);
 /* Small diamonds without effects become SELECTs. */
 cns_status cns_pass_select(cns_ir_function *function);
 
+/* Loops whose header is PARALLEL become forks of bodies of their own. CNS_E_UNSUPPORTED, with line
+ * and variable, where an iteration depends on the one before other than by a reduction. Runs
+ * behind fold, gvn and select, which show what a reduction is, and before what moves code. */
+cns_status cns_pass_parallel(cns_ir_function *function);
+
 typedef enum cns_optimise_level {
     CNS_OPTIMISE_NONE,
     CNS_OPTIMISE_VM,    /* for the interpreters */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "memory/element.h"
+#include "vm/parallel.h"
 
 typedef union cell {
     int64_t i; /* bool: 0 or 1 */
@@ -21,6 +22,7 @@ typedef struct evaluation {
     const cns_ir_function *function;
     cns_run *run;
     cell *cells; /* one a value */
+    cns_vm_value slots[CNS_IR_FORK_SLOTS];
 } evaluation;
 
 static bool trap(evaluation *e, const cns_ir_instruction *code, cns_trap_kind kind) {
@@ -358,6 +360,32 @@ static double evaluate_float(cns_ir_op op, const cell *a) {
     }
 }
 
+/* ---- forks ----------------------------------------------------------------------------------- */
+
+static uint32_t run_body(const void *body, cns_run *run) {
+    return support_ir_eval(body, run, UINT64_MAX);
+}
+
+static bool evaluate_fork(evaluation *e, const cns_ir_instruction *code, const cell *a, cell *out) {
+    if (code->op == CNS_IR_FORK_PASS) {
+        cns_vm_value *slot = &e->slots[code->index + 2];
+        if (cns_ir_is_buffer(cns_ir_at(e->function, code->operands[0])->type)) {
+            *slot = *a[0].buffer;
+        } else {
+            slot->integer = a[0].i;
+        }
+    } else if (code->op == CNS_IR_FORK) {
+        const cns_ir_body *body = &e->function->bodies[code->index];
+        e->slots[0].integer = a[0].i;
+        e->slots[1].integer = a[1].i;
+        return cns_parallel_run(e->run, &body->fork, run_body, body->function, e->slots, a[2].i) ==
+               CNS_TRAP_NONE;
+    } else {
+        out->i = e->slots[code->index].integer;
+    }
+    return true;
+}
+
 static bool evaluate(evaluation *e, cns_ir_value value) {
     const cns_ir_instruction *code = cns_ir_at(e->function, value);
     cns_ir_op op = (cns_ir_op)code->op;
@@ -376,6 +404,8 @@ static bool evaluate(evaluation *e, cns_ir_value value) {
         }
     } else if (op >= CNS_IR_CONST_BOOL && op <= CNS_IR_CONST_F64) {
         out->i = code->i;
+    } else if (op >= CNS_IR_FORK_PASS && op <= CNS_IR_FORK_GET_F64) {
+        return evaluate_fork(e, code, a, out);
     } else if (cns_ir_has(op, 'T')) {
         return evaluate_checked(e, code, a, out);
     } else if (code->type == CNS_VM_F64) {

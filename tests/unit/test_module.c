@@ -105,6 +105,9 @@ static cns_status add_chain(maker *m, uint32_t blocks, const uint32_t *sites) {
         status = cns_ir_add_block(m->f, &id);
         for (uint64_t p = cns_rng_below(&m->rng, 4); p > 0 && status == CNS_OK; p--) {
             status = cns_ir_add_parameter(m->f, id, types[cns_rng_below(&m->rng, 3)], &value);
+            if (status == CNS_OK && p == 2) {
+                status = cns_ir_name(m->f, value, b % 2 ? "s" : "total");
+            }
         }
     }
     for (uint32_t b = 0; b < blocks && status == CNS_OK; b++) {
@@ -229,6 +232,10 @@ static void same_function(const cns_ir_function *a, const cns_ir_function *b) {
         ck_assert_str_eq(a->sites[s].source, b->sites[s].source);
         ck_assert_uint_eq(a->sites[s].line, b->sites[s].line);
         ck_assert_uint_eq(a->sites[s].inlined_at, b->sites[s].inlined_at);
+    }
+    ck_assert_uint_eq(a->name_count, b->name_count);
+    for (uint32_t n = 0; n < a->name_count; n++) {
+        ck_assert_str_eq(a->names[n], b->names[n]);
     }
     ck_assert_uint_eq(a->remark_count, b->remark_count);
     for (uint32_t r = 0; r < a->remark_count; r++) {

@@ -82,7 +82,8 @@ typedef struct cns_run {
      * CNS_OK ends the run with CNS_TRAP_STOPPED. May be NULL. */
     cns_status (*poll)(void *user);
     void *poll_user;
-    cns_trap trap; /* out */
+    cns_tasks *tasks; /* for cns.prange; NULL: this thread. cns_kernel_run sets it */
+    cns_trap trap;    /* out */
 } cns_run;
 
 /* ---- Lua functions --------------------------------------------------------------------------- */
