@@ -25,10 +25,25 @@ static void set_index(cns_builder *b, const loop_registers *loop, cns_ir_value i
     b->slots[loop->variable].id = loop->index;
 }
 
+/* The loop's variables by name, for what forking it may have to refuse. */
+static void name_parameters(cns_builder *b, const cns_version *version) {
+    const cns_proto *proto = version->frame->proto;
+    for (uint32_t r = 0; r < proto->registers && b->status == CNS_OK; r++) {
+        const char *name = cns_proto_local(proto, r, version->pc);
+        cns_ir_value value = version->slots[r].value;
+        if (name && version->slots[r].kind == CNS_SLOT_VALUE &&
+            cns_ir_at(b->ir, value)->op == CNS_IR_PARAM &&
+            cns_ir_at(b->ir, value)->block == version->block) {
+            b->status = cns_ir_name(b->ir, value, name);
+        }
+    }
+}
+
 static cns_build_edge edge_to_body(cns_builder *b, uint32_t which, const loop_registers *loop) {
     cns_build_edge edge = cns_build_edge_to(b, which, loop->body, false);
     if (b->status == CNS_OK && loop->parallel) {
         b->ir->blocks[edge.version->block].flags |= CNS_IR_PARALLEL;
+        name_parameters(b, edge.version);
     }
     return edge;
 }

@@ -410,6 +410,116 @@ static void read_body(reader *r) {
     }
 }
 
+/* ---- counts ---------------------------------------------------------------------------------- */
+
+/* Whether a condition says that the loop which `count` is of is entered. */
+static bool says_enters(const cns_ir_function *f, cns_ir_value condition,
+                        const cns_ir_instruction *count) {
+    const cns_ir_instruction *test = cns_ir_at(f, condition);
+    if (test->op == CNS_IR_FOR_ENTERS_I64) {
+        return memcmp(test->operands, count->operands, 3 * sizeof *test->operands) == 0;
+    }
+    const cns_ir_instruction *limit = cns_ir_at(f, count->operands[1]);
+    return test->op == CNS_IR_FOR_ENTERS_CLIP && limit->op == CNS_IR_FOR_CLIP &&
+           test->operands[0] == count->operands[0] && test->operands[1] == limit->operands[0] &&
+           test->operands[2] == limit->operands[1] && test->operands[2] == count->operands[2];
+}
+
+static bool is_one_less(const cns_ir_function *f, cns_ir_value value) {
+    const cns_ir_instruction *code = cns_ir_at(f, value);
+    return code->op == CNS_IR_SUB_I64 && cns_ir_at(f, code->operands[1])->op == CNS_IR_CONST_I64 &&
+           cns_ir_at(f, code->operands[1])->i == 1;
+}
+
+static bool is_zero_test(const cns_ir_function *f, cns_ir_value condition, cns_ir_value value) {
+    const cns_ir_instruction *test = cns_ir_at(f, condition);
+    return test->op == CNS_IR_EQ_I64 && test->operands[0] == value &&
+           cns_ir_at(f, test->operands[1])->op == CNS_IR_CONST_I64 &&
+           cns_ir_at(f, test->operands[1])->i == 0;
+}
+
+/* The one block that leads to `at` by one edge, but for those on the way round a loop; or NONE. */
+static cns_ir_block_id only_entry(const cns_ir_shape *shape, cns_ir_block_id at) {
+    cns_ir_block_id found = CNS_IR_NONE;
+    for (uint32_t p = shape->predecessor_begin[at]; p < shape->predecessor_begin[at + 1]; p++) {
+        if (!cns_ir_dominates(shape, at, shape->predecessors[p])) {
+            if (found != CNS_IR_NONE) {
+                return CNS_IR_NONE;
+            }
+            found = shape->predecessors[p];
+        }
+    }
+    return found;
+}
+
+/* The block above `block` whose branch makes `value` a count there: that its loop is entered, or
+ * that a trip is left to take 1 from. NONE when there is none. */
+static cns_ir_block_id find_guard(const cns_ir_function *f, const cns_ir_shape *shape,
+                                  cns_ir_value value, cns_ir_block_id block) {
+    const cns_ir_instruction *code = cns_ir_at(f, value);
+    for (cns_ir_block_id at = block; at != 0; at = shape->dominator[at]) {
+        cns_ir_block_id from = only_entry(shape, at);
+        if (from == CNS_IR_NONE || f->blocks[from].end != CNS_IR_BRANCH) {
+            continue;
+        }
+        const cns_ir_block *before = &f->blocks[from];
+        bool counts = code->op == CNS_IR_FOR_COUNT;
+        if (before->edges[counts ? 0 : 1].target == at &&
+            (counts ? says_enters(f, before->condition, code)
+                    : is_zero_test(f, before->condition, code->operands[0]))) {
+            return from;
+        }
+    }
+    return CNS_IR_NONE;
+}
+
+/* Whether `value`, a loop's trips after the first, is one in `block`: FOR_COUNT behind the test
+ * that the loop is entered, less 1 for each trip made before it behind the test that one is left.
+ */
+static bool is_guarded(const cns_ir_function *f, const cns_ir_shape *shape, cns_ir_value value,
+                       cns_ir_block_id block) {
+    for (int peeled = 0; peeled < 64 && block != CNS_IR_NONE; peeled++) {
+        bool counts = cns_ir_at(f, value)->op == CNS_IR_FOR_COUNT;
+        if (!counts && !is_one_less(f, value)) {
+            return false;
+        }
+        block = find_guard(f, shape, value, block);
+        if (counts) {
+            return block != CNS_IR_NONE;
+        }
+        value = cns_ir_at(f, value)->operands[0];
+    }
+    return false;
+}
+
+/* That the index of a counted loop does not wrap (cns_ir_for) is believed by optimisers and by
+ * native code; it holds where its count is what the builder makes. */
+static cns_status check_counts(const cns_ir_function *f) {
+    cns_ir_shape shape;
+    cns_status status = cns_ir_shape_init(&shape, f);
+    if (status != CNS_OK) {
+        return status;
+    }
+    bool right = true;
+    for (cns_ir_value v = 0; v < f->instruction_count && right; v++) {
+        const cns_ir_instruction *code = cns_ir_at(f, v);
+        right = code->op != CNS_IR_FOR_COUNT || is_guarded(f, &shape, v, code->block);
+    }
+    for (uint32_t l = 0; l < shape.loop_count && right; l++) {
+        cns_ir_for loop;
+        if (cns_ir_for_match(f, &shape, l, &loop) && loop.index != CNS_IR_NONE) {
+            cns_ir_value count = loop.initial_remaining;
+            right = cns_ir_at(f, count)->op == CNS_IR_CONST_I64 ||
+                    is_guarded(f, &shape, count, shape.loops[l].header);
+        }
+    }
+    cns_ir_shape_deinit(&shape);
+    return right
+               ? CNS_OK
+               : cns_fail(f->context, CNS_E_CORRUPT,
+                          "kernel %s: a loop's trips are counted where it is not entered", f->name);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* Narrows the reader to the body of a frame whose digest is right; `*used` is the frame's size. */
@@ -460,6 +570,7 @@ cns_status cns_ir_read(cns_context *context, const void *bytes, size_t size, siz
     }
     read_body(&r);
     status = r.status == CNS_OK ? cns_ir_verify(r.function, false) : r.status;
+    status = status == CNS_OK ? check_counts(r.function) : status;
     if (status != CNS_OK) {
         cns_ir_destroy(r.function);
         return status;

@@ -401,8 +401,24 @@ static cns_status add_identity(outliner *o, const cns_carried *carried, cns_ir_v
                                                     : cns_ir_add_i64(o->body, (int64_t)bits, out);
 }
 
+/* The trips once more as FOR_COUNT gives them, from which optimisers see that the index does not
+ * wrap: the loop that was outlined did not. */
+static cns_status count_trips(outliner *o, cns_ir_value first, cns_ir_value *remaining) {
+    if (o->counted.index == CNS_IR_NONE) {
+        return CNS_OK;
+    }
+    cns_ir_value step = copy_of(o, o->counted.step), distance, limit;
+    uint32_t site = header_of(o)->site;
+    TRY(cns_ir_add(o->body, 0, CNS_IR_MUL_I64, site, (cns_ir_value[]){*remaining, step},
+                   &distance));
+    TRY(cns_ir_add(o->body, 0, CNS_IR_ADD_I64, site, (cns_ir_value[]){first, distance}, &limit));
+    return cns_ir_add(o->body, 0, CNS_IR_FOR_COUNT, site, (cns_ir_value[]){first, limit, step},
+                      remaining);
+}
+
 /* Enters the copy of the loop from the body's start. */
 static cns_status enter_body(outliner *o, cns_ir_value first, cns_ir_value remaining) {
+    TRY(count_trips(o, first, &remaining));
     const cns_ir_block *header = header_of(o);
     cns_ir_value start[CNS_IR_ACCUMULATORS + 2];
     uint32_t count = 0;

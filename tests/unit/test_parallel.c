@@ -393,13 +393,9 @@ START_TEST(identities_change_nothing) {
 }
 END_TEST
 
+static cns_ir_function *source; /* made where memory does not fail */
+
 static cns_status fork_a_loop(cns_context *context) {
-    static cns_ir_function *source; /* made where memory does not fail */
-    static cns_context *calm;
-    if (!source) {
-        calm = support_context();
-        source = make_loop(calm, "f64", "const.f64 0", LOAD "  t = add.f64 s, v\n", "t");
-    }
     cns_context *before = source->context;
     source->context = context;
     cns_ir_function *f = NULL, *copy = NULL;
@@ -414,7 +410,11 @@ static cns_status fork_a_loop(cns_context *context) {
 }
 
 START_TEST(failing_allocations_are_survived) {
+    cns_context *context = support_context();
+    source = make_loop(context, "f64", "const.f64 0", LOAD "  t = add.f64 s, v\n", "t");
     support_each_allocation_fails(fork_a_loop);
+    cns_ir_destroy(source);
+    support_context_destroy(context);
 }
 END_TEST
 
