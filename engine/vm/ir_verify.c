@@ -165,8 +165,8 @@ static void check_passed(verifier *v, cns_ir_block_id block, cns_ir_value fork,
         if (pass->op == CNS_IR_FORK_PASS) {
             wanted--;
             cns_ir_value argument = body->function->arguments[wanted];
-            if (pass->index != wanted - 2 || cns_ir_at(f, pass->operands[0])->type !=
-                                                 cns_ir_at(body->function, argument)->type) {
+            if (pass->index != wanted || cns_ir_at(f, pass->operands[0])->type !=
+                                             cns_ir_at(body->function, argument)->type) {
                 fail(v, block, at, "passes what the fork's body does not take");
                 return;
             }

@@ -20,7 +20,7 @@
     X(ARGUMENT,     "argument",     '?', "",    "P") /* .index: the function's parameter */        \
     X(PARAM,        "param",        '?', "",    "P") /* a block's parameter */                     \
     /* forks: how the iterations of a prange loop are handed out (pass_parallel.c) */             \
-    X(FORK_PASS,    "fork.pass",    '.', "v",   "T") /* .index: the next argument of the body */   \
+    X(FORK_PASS,    "fork.pass",    '.', "v",   "T") /* .index: which argument of the body */   \
     X(FORK,         "fork",         '.', "iii", "TRW") /* .index: body; first, remaining, step */  \
     X(FORK_GET_I64, "fork.get.i64", 'i', "",    "T") /* .index: a result of the last fork */       \
     X(FORK_GET_F64, "fork.get.f64", 'f', "",    "T")                                               \

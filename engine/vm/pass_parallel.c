@@ -514,7 +514,7 @@ static cns_status add_fork(outliner *o, cns_ir_block_id block) {
     TRY(cns_ir_add_body(o->f, body, &fork, &index));
     cns_ir_value none;
     for (uint32_t i = 0; i < o->passed_count; i++) {
-        TRY(add_forking(o, block, CNS_IR_FORK_PASS, i, &o->passed[i], &none));
+        TRY(add_forking(o, block, CNS_IR_FORK_PASS, i + 2, &o->passed[i], &none));
     }
     cns_ir_value zero;
     TRY(cns_ir_add_i64(o->f, 0, &zero));

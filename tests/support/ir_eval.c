@@ -368,7 +368,7 @@ static uint32_t run_body(const void *body, cns_run *run) {
 
 static bool evaluate_fork(evaluation *e, const cns_ir_instruction *code, const cell *a, cell *out) {
     if (code->op == CNS_IR_FORK_PASS) {
-        cns_vm_value *slot = &e->slots[code->index + 2];
+        cns_vm_value *slot = &e->slots[code->index];
         if (cns_ir_is_buffer(cns_ir_at(e->function, code->operands[0])->type)) {
             *slot = *a[0].buffer;
         } else {
