@@ -484,6 +484,25 @@ static void enter_version(cns_builder *b, const cns_version *version) {
     }
 }
 
+/* The end of a prange loop that one stretch alone leads to becomes part of it, for each of its
+ * versions: else a trip made before the loop and the loop would share their end, and the loop
+ * begin there, with its test. (TFORPREP's own way there is not one of prange.) */
+static bool ends_stretch(const cns_builder *b) {
+    const cns_flow *flow = b->frame->flow;
+    const uint32_t *code = b->frame->proto->code;
+    if (cns_lua_op_of(code[b->pc]) != LOP_TFORCALL ||
+        b->slots[cns_lua_a(code[b->pc])].kind != CNS_SLOT_PRANGE) {
+        return true;
+    }
+    uint32_t here = flow->block_of[b->pc], ways = 0;
+    for (uint32_t f = 0; f < flow->block_count; f++) {
+        const cns_flow_block *block = &flow->blocks[f];
+        bool leads = block->successors[0] == here || block->successors[1] == here;
+        ways += leads && cns_lua_op_of(code[block->end - 1]) != LOP_TFORPREP;
+    }
+    return ways != 1;
+}
+
 static void build_stretch(cns_builder *b) {
     while (!b->done && b->status == CNS_OK) {
         if (b->ir->instruction_count > INSTRUCTION_LIMIT) {
@@ -494,7 +513,7 @@ static void build_stretch(cns_builder *b) {
                          b->frame->proto->source, b->frame->proto->line_defined, INSTRUCTION_LIMIT);
             return;
         }
-        if (!b->fresh && is_leader(b->frame, b->pc)) {
+        if (!b->fresh && is_leader(b->frame, b->pc) && ends_stretch(b)) {
             cns_build_jump(b, b->pc);
             return;
         }

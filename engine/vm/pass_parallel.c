@@ -664,6 +664,9 @@ cns_status cns_pass_parallel(cns_ir_function *function) {
     for (uint32_t b = 0; b < function->block_count; b++) {
         more |= function->blocks[b].flags & CNS_IR_PARALLEL;
     }
+    if (more) { /* what the builder hands on though it never changes */
+        TRY(cns_pass_parameters(function));
+    }
     while (more) {
         TRY(outline_next(function, &more));
     }
