@@ -3,13 +3,38 @@
  * vm/native.h - what a native backend is to the rest: a table of functions behind a plugin.
  *
  * The engine knows no compiler. A backend is a shared object with one exported function,
- * cns_native_backend(), opened on first use; it sees the IR through vm/ir.h's structures and calls
- * nothing of the engine but what the table of services hands it.
+ * cns_native_backend_get(), opened on first use; it sees the IR through vm/ir.h's structures and
+ * calls nothing of the engine but what the table of services hands it. It does not check the IR: it
+ * must have been verified.
  */
 #ifndef CNS_VM_NATIVE_H
 #define CNS_VM_NATIVE_H
 
+#include "base/os.h"
 #include "vm/ir.h"
+
+/* What a backend may call. The engine's own functions, by other names of the same meaning. */
+typedef struct cns_native_services {
+    cns_status (*fail)(cns_context *context, cns_status status, const char *format, ...)
+        CNS_PRINTF(3, 4);
+    void *(*calloc)(cns_context *context, size_t size);
+    void (*free)(cns_context *context, void *pointer, size_t size, size_t alignment);
+    /* Of memory that hosts get: cns_context_resize. */
+    void *(*resize)(cns_context *context, void *pointer, size_t old_size, size_t new_size);
+    cns_status (*memory_status)(cns_context *context, size_t size);
+    void (*text_append)(cns_text *text, const char *bytes, size_t length);
+    cns_status (*shape_init)(cns_ir_shape *shape, const cns_ir_function *function);
+    void (*shape_deinit)(cns_ir_shape *shape);
+    bool (*loop_contains)(const cns_ir_shape *shape, uint32_t loop, cns_ir_block_id block);
+    bool (*for_match)(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
+                      cns_ir_for *out);
+    bool (*library_open)(const char *path, void **library, char *why, size_t capacity);
+    cns_os_symbol (*library_symbol)(void *library, const char *name);
+    void (*library_close)(void *library);
+} cns_native_services;
+
+/* The engine's. Never NULL. Any thread. */
+const cns_native_services *cns_native_services_get(void);
 
 /* Native code of a kernel. Returns 0, or a cns_trap_kind with run->trap filled in. */
 typedef uint32_t (*cns_native_entry)(cns_run *run);
@@ -19,6 +44,10 @@ typedef struct cns_native_options {
     const char *features; /* NULL for the host's */
     uint32_t math;        /* cns_kernel_option */
     uint32_t vector_bits; /* preferred; 0: what pays on the CPU */
+    /* Told what was vectorised and what was not, on the compiling thread; NULL for nobody. The text
+     * is gone after the call. */
+    void (*remark)(void *user, cns_remark_kind kind, uint32_t site, const char *text);
+    void *remark_user;
 } cns_native_options;
 
 typedef struct cns_native_code {
@@ -31,7 +60,7 @@ typedef struct cns_native_backend {
     uint32_t abi;     /* CNS_NATIVE_ABI */
     const char *name; /* "LLVM 19.1.7" */
     /* One instance is used by any number of threads at once. */
-    cns_status (*create)(cns_context *context, void **out);
+    cns_status (*create)(cns_context *context, const cns_native_services *services, void **out);
     void (*destroy)(void *instance);
     cns_status (*compile)(void *instance, const cns_ir_function *function,
                           const cns_native_options *options, cns_native_code *out);
@@ -48,6 +77,8 @@ typedef struct cns_native_backend {
 
 enum { CNS_NATIVE_ABI = 1 };
 
+/* The plugin's exported function. */
+#define CNS_NATIVE_SYMBOL "cns_native_backend_get"
 typedef const cns_native_backend *(*cns_native_backend_fn)(void);
 
 #endif

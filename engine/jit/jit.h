@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * jit/jit.h - the LLVM backend, from the inside.
+ *
+ * plugin.c is the table that the engine sees; target.c makes object code of a module and lists the
+ * machines and passes; lower.c turns the graph of blocks into LLVM's, lower_ops.c one operation;
+ * memory.c loads and stores; math.c the C library's functions; spmd_*.c the loops that run W
+ * iterations at once. A compilation has an LLVM context of its own, so threads share nothing but
+ * the linker of LLJIT, which locks by itself.
+ */
+#ifndef CNS_JIT_JIT_H
+#define CNS_JIT_JIT_H
+
+#include <llvm-c/Core.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/TargetMachine.h>
+#include <stdatomic.h>
+
+#include "vm/native.h"
+
+/* Functions of libm, by the operations that are one. */
+typedef struct cns_jit_math {
+    cns_ir_op op;
+    uint8_t operands;
+    const char *name;
+    const char *vector; /* of eight lanes in libmvec; NULL: none */
+} cns_jit_math;
+
+/* The row of an operation, NULL when it is no function of libm. FMOD_F64 stands for MOD_F64 too. */
+const cns_jit_math *cns_jit_math_of(cns_ir_op op);
+const cns_jit_math *cns_jit_math_row(uint32_t index); /* NULL behind the last */
+
+typedef struct cns_jit {
+    cns_context *context;
+    const cns_native_services *services;
+    LLVMOrcLLJITRef linker;
+    void *vector_math; /* libmvec; NULL where the system has none */
+    char *cpu;         /* the host's; LLVM's strings */
+    char *features;
+    char *triple;
+    _Atomic uint64_t names; /* compiled functions have numbers for names */
+} cns_jit;
+
+/* ---- target.c -------------------------------------------------------------------------------- */
+
+/* Where the code is to run. */
+typedef struct cns_jit_target {
+    LLVMTargetMachineRef machine;
+    LLVMTargetDataRef layout;
+    const char *cpu;
+    const char *features;
+    uint32_t lanes; /* doubles in the vectors that pay: 8, 4 or 2 */
+    bool native;    /* this machine's: libmvec may be called */
+} cns_jit_target;
+
+cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
+                               cns_jit_target *target);
+void cns_jit_target_deinit(cns_jit_target *target);
+/* Verifies (in debug builds), optimises. */
+cns_status cns_jit_optimise(cns_jit *jit, const cns_jit_target *target, LLVMModuleRef module);
+/* An LLVM error as a status; takes it. */
+cns_status cns_jit_error(cns_jit *jit, const char *what, LLVMErrorRef error);
+
+/* ---- lower.c --------------------------------------------------------------------------------- */
+
+typedef struct cns_jit_types {
+    LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, pointer, none;
+} cns_jit_types;
+
+/* A counted loop without loops inside runs in chunks of at most CNS_JIT_POLL iterations, between
+ * which it polls: the inner loop has no calls and stays open to LLVM's vectoriser. */
+typedef struct cns_jit_chunk {
+    bool counted; /* match holds */
+    bool active;  /* counted and innermost */
+    cns_ir_for match;
+    LLVMBasicBlockRef head; /* of the loop over chunks */
+    LLVMValueRef remaining; /* at the chunk's begin */
+    LLVMValueRef size;      /* iterations of the chunk, less one */
+    LLVMValueRef left;      /* phi: iterations of the chunk after this one */
+    LLVMValueRef *phis;     /* of head, one a parameter */
+} cns_jit_chunk;
+
+enum { CNS_JIT_POLL = 65536 };
+
+/* One function on its way into a module. */
+typedef struct cns_jit_lower {
+    cns_jit *jit;
+    const cns_native_options *options;
+    const cns_jit_target *target;
+    const cns_ir_function *function;
+    cns_ir_shape shape;
+    LLVMContextRef llvm;
+    LLVMModuleRef module;
+    LLVMBuilderRef build;
+    cns_jit_types type;
+    LLVMValueRef code; /* the function */
+    LLVMValueRef run;
+    LLVMValueRef budget;  /* iterations until the next poll; a variable in memory for mem2reg */
+    LLVMValueRef *values; /* of every instruction; a buffer's is its data */
+    LLVMValueRef *counts; /* a buffer's count */
+    LLVMBasicBlockRef *blocks;
+    LLVMValueRef *phis;     /* a parameter's phi, where it is one */
+    cns_jit_chunk *chunks;  /* one a loop */
+    LLVMBasicBlockRef trap; /* where all traps meet */
+    LLVMValueRef trap_kind, trap_site, trap_payload, trap_other;
+    uint32_t cold; /* metadata kind of branch weights */
+    LLVMMetadataRef weights;
+    void *memory;
+    size_t memory_size;
+} cns_jit_lower;
+
+/* Appends `function` to the module as `symbol`. */
+cns_status cns_jit_lower_function(cns_jit *jit, const cns_native_options *options,
+                                  const cns_jit_target *target, const cns_ir_function *function,
+                                  LLVMModuleRef module, const char *symbol);
+
+/* What emitters share. */
+LLVMValueRef cns_jit_int(const cns_jit_lower *l, int64_t value);
+LLVMValueRef cns_jit_real(const cns_jit_lower *l, double value);
+LLVMBasicBlockRef cns_jit_block(const cns_jit_lower *l, const char *name);
+/* Makes an intrinsic or external function's call; `name` as LLVM has it. */
+LLVMValueRef cns_jit_intrinsic(const cns_jit_lower *l, const char *name, LLVMTypeRef type,
+                               LLVMValueRef *operands, uint32_t count);
+/* Goes on only where `bad` is false; else the run ends with this trap. `payload` may be a double
+ * or NULL, `other` NULL. */
+void cns_jit_guard(cns_jit_lower *l, LLVMValueRef bad, cns_trap_kind kind, uint32_t site,
+                   LLVMValueRef payload, LLVMValueRef other);
+/* Adds `name` = `value` to a declared function's attributes. */
+void cns_jit_attribute(const cns_jit_lower *l, LLVMValueRef function, const char *name,
+                       uint64_t value);
+void cns_jit_remark(const cns_jit_lower *l, cns_remark_kind kind, uint32_t site, const char *text);
+
+/* ---- lower_ops.c, memory.c, math.c ----------------------------------------------------------- */
+
+/* The value of an operation; NULL for a store. Operands may be vectors as long as the operation
+ * neither traps nor touches memory; `lanes` 0 for scalars. */
+LLVMValueRef cns_jit_operation(cns_jit_lower *l, const cns_ir_instruction *code,
+                               LLVMValueRef *operands, uint32_t lanes);
+LLVMValueRef cns_jit_load(cns_jit_lower *l, const cns_ir_instruction *code);
+void cns_jit_store(cns_jit_lower *l, const cns_ir_instruction *code);
+/* An element's type in memory and how it becomes a value; used by vectors too. */
+LLVMTypeRef cns_jit_element_type(const cns_jit_lower *l, cns_type type);
+LLVMValueRef cns_jit_widen(cns_jit_lower *l, cns_type type, LLVMValueRef element, uint32_t lanes);
+LLVMValueRef cns_jit_narrow(cns_jit_lower *l, cns_type type, LLVMValueRef value, bool real,
+                            uint32_t lanes);
+/* Whether `value` does not go into the element; NULL when everything does. */
+LLVMValueRef cns_jit_misfit(cns_jit_lower *l, cns_type type, LLVMValueRef value, bool real,
+                            uint32_t lanes);
+/* A declared function of libm (or libmvec). */
+LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
+                               uint32_t count, uint32_t lanes);
+
+/* Whether an f64 is an integer of 64 bits; and the integer where it is, 0 elsewhere. */
+LLVMValueRef cns_jit_fits(cns_jit_lower *l, LLVMValueRef x, uint32_t lanes);
+
+/* ---- spmd.c ---------------------------------------------------------------------------------- */
+
+/* At the entry to `loop`: code that runs whole groups of iterations at once, where the loop allows,
+ * and leaves at least one to the loop; `entry` are the header's parameters, replaced by what they
+ * are then. */
+cns_status cns_jit_spmd(cns_jit_lower *l, uint32_t loop, LLVMValueRef *entry);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * math.c - the functions of the C library that native code calls.
+ *
+ * They must be the very functions that Lua and the VM call, so LLVM is kept from knowing them:
+ * "nobuiltin" stops it from turning pow(2, x) into exp2(x), which rounds otherwise. They are told
+ * to be pure, so that it may hoist and merge them all the same (no kernel sees errno).
+ */
+#include <string.h>
+
+#include "jit/jit.h"
+
+static const cns_jit_math rows[] = {
+    {CNS_IR_SIN_F64, 1, "sin", "_ZGVeN8v_sin"},
+    {CNS_IR_COS_F64, 1, "cos", "_ZGVeN8v_cos"},
+    {CNS_IR_TAN_F64, 1, "tan", "_ZGVeN8v_tan"},
+    {CNS_IR_ASIN_F64, 1, "asin", "_ZGVeN8v_asin"},
+    {CNS_IR_ACOS_F64, 1, "acos", "_ZGVeN8v_acos"},
+    {CNS_IR_ATAN2_F64, 2, "atan2", "_ZGVeN8vv_atan2"},
+    {CNS_IR_EXP_F64, 1, "exp", "_ZGVeN8v_exp"},
+    {CNS_IR_LOG_F64, 1, "log", "_ZGVeN8v_log"},
+    {CNS_IR_LOG2_F64, 1, "log2", "_ZGVeN8v_log2"},
+    {CNS_IR_LOG10_F64, 1, "log10", "_ZGVeN8v_log10"},
+    {CNS_IR_POW_F64, 2, "pow", "_ZGVeN8vv_pow"},
+    {CNS_IR_FMOD_F64, 2, "fmod", NULL},
+};
+
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const cns_jit_math *cns_jit_math_row(uint32_t index) {
+    return index < ROWS ? &rows[index] : NULL;
+}
+
+const cns_jit_math *cns_jit_math_of(cns_ir_op op) {
+    op = op == CNS_IR_MOD_F64 ? CNS_IR_FMOD_F64 : op;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        if (rows[i].op == op) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
+                               uint32_t count, uint32_t lanes) {
+    LLVMTypeRef value = lanes ? LLVMVectorType(l->type.f64, lanes) : l->type.f64;
+    LLVMTypeRef parameters[2] = {value, value};
+    LLVMTypeRef type = LLVMFunctionType(value, parameters, count, 0);
+    LLVMValueRef function = LLVMGetNamedFunction(l->module, name);
+    if (!function) {
+        function = LLVMAddFunction(l->module, name, type);
+        cns_jit_attribute(l, function, "nobuiltin", 0);
+        cns_jit_attribute(l, function, "nounwind", 0);
+        cns_jit_attribute(l, function, "willreturn", 0);
+        cns_jit_attribute(l, function, "nocallback", 0);
+        cns_jit_attribute(l, function, "memory", 0); /* none */
+    }
+    return LLVMBuildCall2(l->build, type, function, operands, count, "");
+}

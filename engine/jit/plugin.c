@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * plugin.c - the table of the LLVM backend: instances, compilation, printing, object files.
+ *
+ * Code is linked by LLJIT (JITLink), which keeps pages writable or executable, never both, and
+ * gives a function's pages back when its resource tracker is removed. Any number of threads at
+ * once: each compilation has its own LLVM context, and only the linker is shared, which locks.
+ */
+#include "jit/jit.h"
+
+#include <llvm-c/Object.h>
+#include <llvm-c/Target.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- an instance ----------------------------------------------------------------------------- */
+
+/* The C library's functions, as this process has them. */
+static LLVMOrcJITTargetAddress scalar_address(cns_ir_op op) {
+    double (*one)(double) = NULL;
+    double (*two)(double, double) = NULL;
+    switch (op) {
+    case CNS_IR_SIN_F64:
+        one = sin;
+        break;
+    case CNS_IR_COS_F64:
+        one = cos;
+        break;
+    case CNS_IR_TAN_F64:
+        one = tan;
+        break;
+    case CNS_IR_ASIN_F64:
+        one = asin;
+        break;
+    case CNS_IR_ACOS_F64:
+        one = acos;
+        break;
+    case CNS_IR_EXP_F64:
+        one = exp;
+        break;
+    case CNS_IR_LOG_F64:
+        one = log;
+        break;
+    case CNS_IR_LOG2_F64:
+        one = log2;
+        break;
+    case CNS_IR_LOG10_F64:
+        one = log10;
+        break;
+    case CNS_IR_ATAN2_F64:
+        two = atan2;
+        break;
+    case CNS_IR_POW_F64:
+        two = pow;
+        break;
+    default:
+        two = fmod;
+    }
+    return one ? (uintptr_t)one : (uintptr_t)two;
+}
+
+static LLVMOrcCSymbolMapPair symbol_at(cns_jit *jit, const char *name, uint64_t address) {
+    LLVMJITEvaluatedSymbol symbol = {
+        address, {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0}};
+    return (LLVMOrcCSymbolMapPair){LLVMOrcLLJITMangleAndIntern(jit->linker, name), symbol};
+}
+
+/* Makes libm known to the linker, and libmvec where the system has it. */
+static cns_status define_math(cns_jit *jit) {
+    LLVMOrcCSymbolMapPair pairs[64];
+    uint32_t count = 0;
+    char why[8];
+    if (!jit->services->library_open("libmvec.so.1", &jit->vector_math, why, sizeof why)) {
+        jit->vector_math = NULL;
+    }
+    const cns_jit_math *row;
+    for (uint32_t i = 0; (row = cns_jit_math_row(i)) != NULL; i++) {
+        pairs[count++] = symbol_at(jit, row->name, scalar_address(row->op));
+        cns_os_symbol vector = jit->vector_math && row->vector
+                                   ? jit->services->library_symbol(jit->vector_math, row->vector)
+                                   : NULL;
+        if (vector) {
+            pairs[count++] = symbol_at(jit, row->vector, (uintptr_t)vector);
+        }
+    }
+    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, count);
+    LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit->linker), unit);
+    if (error) {
+        LLVMOrcDisposeMaterializationUnit(unit);
+        return cns_jit_error(jit, "libm could not be linked", error);
+    }
+    return CNS_OK;
+}
+
+static void destroy(void *instance) {
+    cns_jit *jit = instance;
+    if (!jit) {
+        return;
+    }
+    if (jit->linker) {
+        LLVMErrorRef error = LLVMOrcDisposeLLJIT(jit->linker);
+        if (error) {
+            LLVMConsumeError(error);
+        }
+    }
+    jit->services->library_close(jit->vector_math);
+    LLVMDisposeMessage(jit->cpu);
+    LLVMDisposeMessage(jit->features);
+    LLVMDisposeMessage(jit->triple);
+    jit->services->free(jit->context, jit, sizeof *jit, CNS_ALIGN_DEFAULT);
+}
+
+/* LLVM's list of targets is a global of its own that is not for two threads: filled in once, under
+ * the loader's lock. */
+__attribute__((constructor)) static void register_target(void) {
+    (void)LLVMInitializeNativeTarget();
+    (void)LLVMInitializeNativeAsmPrinter();
+}
+
+static cns_status create(cns_context *context, const cns_native_services *services, void **out) {
+    cns_jit *jit = services->calloc(context, sizeof *jit);
+    if (!jit) {
+        return services->memory_status(context, sizeof *jit);
+    }
+    jit->context = context;
+    jit->services = services;
+    jit->cpu = LLVMGetHostCPUName();
+    jit->features = LLVMGetHostCPUFeatures();
+    jit->triple = LLVMGetDefaultTargetTriple();
+    LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->linker, NULL);
+    cns_status status =
+        error ? cns_jit_error(jit, "the linker does not start", error) : define_math(jit);
+    if (status != CNS_OK) {
+        destroy(jit);
+        return status;
+    }
+    *out = jit;
+    return CNS_OK;
+}
+
+/* ---- a module -------------------------------------------------------------------------------- */
+
+typedef struct unit {
+    cns_jit_target target;
+    LLVMContextRef llvm;
+    LLVMModuleRef module;
+} unit;
+
+/* Warnings of LLVM go nowhere: a library does not print. */
+static void ignore_diagnostic(LLVMDiagnosticInfoRef info, void *user) {
+    (void)info;
+    (void)user;
+}
+
+static cns_status unit_init(cns_jit *jit, const cns_native_options *options, unit *u) {
+    cns_status status = cns_jit_target_init(jit, options, &u->target);
+    if (status != CNS_OK) {
+        return status;
+    }
+    u->llvm = LLVMContextCreate();
+    LLVMContextSetDiagnosticHandler(u->llvm, ignore_diagnostic, NULL);
+    u->module = LLVMModuleCreateWithNameInContext("kernels", u->llvm);
+    LLVMSetTarget(u->module, jit->triple);
+    LLVMSetModuleDataLayout(u->module, u->target.layout);
+    return CNS_OK;
+}
+
+static void unit_deinit(unit *u) {
+    LLVMDisposeModule(u->module);
+    LLVMContextDispose(u->llvm);
+    cns_jit_target_deinit(&u->target);
+}
+
+static cns_status make(cns_jit *jit, const cns_native_options *options,
+                       const cns_ir_function *const *functions, const char *const *symbols,
+                       uint32_t count, unit *u) {
+    cns_status status = unit_init(jit, options, u);
+    if (status != CNS_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < count && status == CNS_OK; i++) {
+        status =
+            cns_jit_lower_function(jit, options, &u->target, functions[i], u->module, symbols[i]);
+    }
+    if (status == CNS_OK) {
+        status = cns_jit_optimise(jit, &u->target, u->module);
+    }
+    if (status != CNS_OK) {
+        unit_deinit(u);
+    }
+    return status;
+}
+
+static cns_status assemble(cns_jit *jit, unit *u, LLVMCodeGenFileType kind,
+                           LLVMMemoryBufferRef *out) {
+    char *text = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(u->target.machine, u->module, kind, &text, out)) {
+        cns_status status = jit->services->fail(jit->context, CNS_E_UNSUPPORTED, "LLVM: %s", text);
+        LLVMDisposeMessage(text);
+        return status;
+    }
+    return CNS_OK;
+}
+
+/* ---- code that runs here --------------------------------------------------------------------- */
+
+/* Bytes of the sections that are code. */
+static size_t measure(LLVMMemoryBufferRef object) {
+    char *text = NULL;
+    LLVMBinaryRef binary = LLVMCreateBinary(object, NULL, &text);
+    if (!binary) {
+        LLVMDisposeMessage(text);
+        return 0;
+    }
+    size_t size = 0;
+    LLVMSectionIteratorRef at = LLVMObjectFileCopySectionIterator(binary);
+    for (; !LLVMObjectFileIsSectionIteratorAtEnd(binary, at); LLVMMoveToNextSection(at)) {
+        const char *name = LLVMGetSectionName(at);
+        if (name && strncmp(name, ".text", 5) == 0) {
+            size += LLVMGetSectionSize(at);
+        }
+    }
+    LLVMDisposeSectionIterator(at);
+    LLVMDisposeBinary(binary);
+    return size;
+}
+
+static cns_status release_tracker(cns_jit *jit, LLVMOrcResourceTrackerRef tracker) {
+    LLVMErrorRef error = LLVMOrcResourceTrackerRemove(tracker);
+    LLVMOrcReleaseResourceTracker(tracker);
+    return error ? cns_jit_error(jit, "code could not be released", error) : CNS_OK;
+}
+
+/* Takes the object. */
+static cns_status link_object(cns_jit *jit, LLVMMemoryBufferRef object, const char *symbol,
+                              cns_native_code *out) {
+    out->code_size = measure(object);
+    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit->linker);
+    LLVMOrcResourceTrackerRef tracker = LLVMOrcJITDylibCreateResourceTracker(dylib);
+    LLVMErrorRef error = LLVMOrcLLJITAddObjectFileWithRT(jit->linker, tracker, object);
+    LLVMOrcExecutorAddress address = 0;
+    if (!error) {
+        error = LLVMOrcLLJITLookup(jit->linker, &address, symbol);
+    }
+    if (error) {
+        cns_status status = cns_jit_error(jit, "code could not be linked", error);
+        (void)release_tracker(jit, tracker);
+        return status;
+    }
+    out->entry = (cns_native_entry)(uintptr_t)address;
+    out->handle = tracker;
+    return CNS_OK;
+}
+
+static cns_status compile(void *instance, const cns_ir_function *function,
+                          const cns_native_options *options, cns_native_code *out) {
+    cns_jit *jit = instance;
+    char name[32];
+    snprintf(name, sizeof name, "cns_kernel_%llu",
+             (unsigned long long)atomic_fetch_add_explicit(&jit->names, 1, memory_order_relaxed));
+    const char *symbol = name;
+    unit u;
+    cns_status status = make(jit, options, &function, &symbol, 1, &u);
+    if (status != CNS_OK) {
+        return status;
+    }
+    LLVMMemoryBufferRef object = NULL;
+    status = assemble(jit, &u, LLVMObjectFile, &object);
+    unit_deinit(&u);
+    cns_native_code code = {0};
+    if (status == CNS_OK) {
+        status = link_object(jit, object, symbol, &code);
+    }
+    if (status == CNS_OK) {
+        *out = code;
+    }
+    return status;
+}
+
+/* Names are numbers and never come again, so the linker's pool of names must be swept. */
+static void release(void *instance, cns_native_code *code) {
+    cns_jit *jit = instance;
+    if (code->handle) {
+        (void)release_tracker(jit, code->handle);
+        LLVMOrcExecutionSessionRef session = LLVMOrcLLJITGetExecutionSession(jit->linker);
+        LLVMOrcSymbolStringPoolClearDeadEntries(
+            LLVMOrcExecutionSessionGetSymbolStringPool(session));
+        memset(code, 0, sizeof *code);
+    }
+}
+
+/* ---- code for people and for files ----------------------------------------------------------- */
+
+static cns_status print(void *instance, const cns_ir_function *function,
+                        const cns_native_options *options, int assembly, cns_text *text) {
+    cns_jit *jit = instance;
+    unit u;
+    const char *symbol = "kernel";
+    cns_status status = make(jit, options, &function, &symbol, 1, &u);
+    if (status != CNS_OK) {
+        return status;
+    }
+    if (assembly) {
+        LLVMMemoryBufferRef listing = NULL;
+        status = assemble(jit, &u, LLVMAssemblyFile, &listing);
+        if (status == CNS_OK) {
+            jit->services->text_append(text, LLVMGetBufferStart(listing),
+                                       LLVMGetBufferSize(listing));
+            LLVMDisposeMemoryBuffer(listing);
+        }
+    } else {
+        char *listing = LLVMPrintModuleToString(u.module);
+        jit->services->text_append(text, listing, strlen(listing));
+        LLVMDisposeMessage(listing);
+    }
+    unit_deinit(&u);
+    return status;
+}
+
+static cns_status emit(void *instance, const cns_ir_function *const *functions,
+                       const char *const *symbols, uint32_t count,
+                       const cns_native_options *options, void **object, size_t *size) {
+    cns_jit *jit = instance;
+    unit u;
+    LLVMMemoryBufferRef file = NULL;
+    cns_status status = make(jit, options, functions, symbols, count, &u);
+    if (status != CNS_OK) {
+        return status;
+    }
+    status = assemble(jit, &u, LLVMObjectFile, &file);
+    unit_deinit(&u);
+    if (status != CNS_OK) {
+        return status;
+    }
+    size_t length = LLVMGetBufferSize(file);
+    void *copy = jit->services->resize(jit->context, NULL, 0, length);
+    if (copy) {
+        memcpy(copy, LLVMGetBufferStart(file), length);
+        *object = copy;
+        *size = length;
+    } else {
+        status = jit->services->memory_status(jit->context, length);
+    }
+    LLVMDisposeMemoryBuffer(file);
+    return status;
+}
+
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+const cns_native_backend *
+cns_native_backend_get(void);
+
+const cns_native_backend *cns_native_backend_get(void) {
+    static const cns_native_backend backend = {
+        .abi = CNS_NATIVE_ABI,
+        .name = "LLVM " CNS_JIT_LLVM_VERSION,
+        .create = create,
+        .destroy = destroy,
+        .compile = compile,
+        .release = release,
+        .print = print,
+        .emit = emit,
+    };
+    return &backend;
+}

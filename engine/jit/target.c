@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * target.c - the machine that code is made for, and the passes that make it good.
+ *
+ * A target machine serves one compilation: LLVM's is not for several threads.
+ */
+#include "jit/jit.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <string.h>
+
+cns_status cns_jit_error(cns_jit *jit, const char *what, LLVMErrorRef error) {
+    char *text = LLVMGetErrorMessage(error);
+    cns_status status =
+        jit->services->fail(jit->context, CNS_E_UNSUPPORTED, "LLVM: %s: %s", what, text);
+    LLVMDisposeErrorMessage(text);
+    return status;
+}
+
+/* Doubles in a vector, by what the features name. */
+static uint32_t count_lanes(const char *features) {
+    if (strstr(features, "+avx512f") && strstr(features, "+avx512dq")) {
+        return 8;
+    }
+    return strstr(features, "+avx2") ? 4 : 2;
+}
+
+cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
+                               cns_jit_target *target) {
+    bool named = options->cpu && *options->cpu;
+    target->cpu = named ? options->cpu : jit->cpu;
+    target->features = options->features ? options->features : named ? "" : jit->features;
+    target->native = !named && !options->features;
+    LLVMTargetRef machine = NULL;
+    char *text = NULL;
+    if (LLVMGetTargetFromTriple(jit->triple, &machine, &text)) {
+        cns_status status = jit->services->fail(jit->context, CNS_E_UNSUPPORTED, "LLVM: %s", text);
+        LLVMDisposeMessage(text);
+        return status;
+    }
+    target->machine =
+        LLVMCreateTargetMachine(machine, jit->triple, target->cpu, target->features,
+                                LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    if (!target->machine) {
+        return jit->services->fail(jit->context, CNS_E_UNSUPPORTED,
+                                   "LLVM knows no processor \"%s\"", target->cpu);
+    }
+    target->layout = LLVMCreateTargetDataLayout(target->machine);
+    uint32_t lanes = count_lanes(target->features);
+    uint32_t wanted = options->vector_bits ? options->vector_bits / 64 : lanes;
+    target->lanes = wanted < 2 ? 2 : wanted < lanes ? wanted : lanes;
+    return CNS_OK;
+}
+
+void cns_jit_target_deinit(cns_jit_target *target) {
+    LLVMDisposeTargetData(target->layout);
+    LLVMDisposeTargetMachine(target->machine);
+}
+
+cns_status cns_jit_optimise(cns_jit *jit, const cns_jit_target *target, LLVMModuleRef module) {
+#ifdef CNS_DEBUG
+    char *text = NULL;
+    bool broken = LLVMVerifyModule(module, LLVMReturnStatusAction, &text);
+    cns_status status =
+        broken ? jit->services->fail(jit->context, CNS_E_CORRUPT, "LLVM: %s", text) : CNS_OK;
+    LLVMDisposeMessage(text);
+    if (broken) {
+        return status;
+    }
+#endif
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMPassBuilderOptionsSetLoopVectorization(options, 1);
+    LLVMPassBuilderOptionsSetSLPVectorization(options, 1);
+    LLVMPassBuilderOptionsSetLoopInterleaving(options, 1);
+    LLVMPassBuilderOptionsSetLoopUnrolling(options, 1);
+    LLVMErrorRef error = LLVMRunPasses(module, "default<O2>", target->machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    return error ? cns_jit_error(jit, "the passes failed", error) : CNS_OK;
+}

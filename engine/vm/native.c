@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * native.c - what the engine hands to a native backend.
+ */
+#include "vm/native.h"
+
+const cns_native_services *cns_native_services_get(void) {
+    static const cns_native_services services = {
+        .fail = cns_fail,
+        .calloc = cns_context_calloc,
+        .free = cns_context_free,
+        .resize = cns_context_resize,
+        .memory_status = cns_context_memory_status,
+        .text_append = cns_text_append,
+        .shape_init = cns_ir_shape_init,
+        .shape_deinit = cns_ir_shape_deinit,
+        .loop_contains = cns_ir_loop_contains,
+        .for_match = cns_ir_for_match,
+        .library_open = cns_os_library_open,
+        .library_symbol = cns_os_library_symbol,
+        .library_close = cns_os_library_close,
+    };
+    return &services;
+}
