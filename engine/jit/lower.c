@@ -547,6 +547,22 @@ static cns_status emit_all(cns_jit_lower *l, const char *symbol) {
     return status;
 }
 
+/* ---- what is not done ------------------------------------------------------------------------ */
+
+/* Loops that are handed to several threads stay in the VM. */
+static cns_status refuse_forks(const cns_jit_lower *l) {
+    for (uint32_t i = 0; i < l->function->instruction_count; i++) {
+        const cns_ir_instruction *code = cns_ir_at(l->function, i);
+        if (code->block != CNS_IR_NONE && code->op >= CNS_IR_FORK_PASS &&
+            code->op <= CNS_IR_FORK_GET_F64) {
+            return l->jit->services->fail(l->jit->context, CNS_E_UNSUPPORTED,
+                                          "kernel %s: the native backend has no cns.prange",
+                                          l->function->name);
+        }
+    }
+    return CNS_OK;
+}
+
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
 static void find_chunks(cns_jit_lower *l, LLVMValueRef *phis) {
@@ -607,7 +623,8 @@ cns_status cns_jit_lower_function(cns_jit *jit, const cns_native_options *option
     if (status != CNS_OK) {
         return status;
     }
-    status = allocate(&l);
+    status = refuse_forks(&l);
+    status = status == CNS_OK ? allocate(&l) : status;
     if (status == CNS_OK) {
         init_types(&l);
         l.build = LLVMCreateBuilderInContext(l.llvm);

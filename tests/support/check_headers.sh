@@ -5,6 +5,8 @@
 set -u
 failed=0
 lua_flags=$(pkg-config --cflags lua5.4 2>/dev/null || pkg-config --cflags lua-5.4)
+llvm=$(sed -n 's/^LLVM_CONFIG:FILEPATH=//p' build/release/CMakeCache.txt 2>/dev/null)
+llvm_flags=$([ -x "$llvm" ] && echo "-isystem $("$llvm" --includedir)")
 try() { # try HEADER COMPILER...
     header=$1
     shift
@@ -19,6 +21,9 @@ for path in $(git ls-files -co --exclude-standard 'engine/*.h' 'bindings/*.h'); 
     engine/include/*)
         try "${path#engine/include/}" cc -std=c11 -x c
         try "${path#engine/include/}" g++ -std=c++11 -x c++
+        ;;
+    engine/jit/*) # where LLVM is
+        [ -z "$llvm_flags" ] || try "${path#engine/}" cc -std=c11 $llvm_flags -x c
         ;;
     engine/*) try "${path#engine/}" cc -std=c11 -x c ;;
     *) try "$(pwd)/$path" cc -std=c11 $lua_flags -x c ;;
