@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_lua_build.c - the builder against Lua itself: functions of one file, each with lists of
- * arguments, run by Lua over cns.buffer and as SSA by the evaluator; results with their subtypes,
+ * arguments, run by Lua over cns.buffer and as SSA by the evaluator, as bytecode by the
+ * interpreter; results with their subtypes,
  * buffers to the byte, errors with their line. Then what is refused, with its words.
  */
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "module.h"
 #include "support.h"
 #include "vm/build.h"
+#include "vm/bytecode.h"
 
 /* ---- a host ---------------------------------------------------------------------------------- */
 
@@ -263,8 +265,22 @@ static void check_error(lua_State *L, const cns_ir_function *ir, const cns_run *
                   text);
 }
 
+typedef enum tier { EVALUATOR, BYTECODE, TIERS } tier;
+
+static void run_tier(cns_context *context, tier t, cns_ir_function *ir, cns_run *run) {
+    if (t == EVALUATOR) {
+        support_ir_eval(ir, run, 1000000);
+        return;
+    }
+    cns_code *code = NULL;
+    support_status(context, CNS_OK, cns_code_lower(ir, 0, &code));
+    support_status(context, CNS_OK, cns_code_verify(code));
+    ck_assert_uint_eq(cns_code_run(code, run), run->trap.kind);
+    cns_code_destroy(code);
+}
+
 /* Function at `index`, arguments behind it up to the top. */
-static void compare(host *h, int index, const char *what) {
+static void compare(host *h, int index, tier t, const char *what) {
     lua_State *L = h->L;
     int first = index + 1, count = lua_gettop(L) - index;
     cns_build build;
@@ -282,7 +298,7 @@ static void compare(host *h, int index, const char *what) {
     }
     cns_vm_value results[64];
     cns_run run = {.arguments = arguments, .results = results, .result_capacity = 64};
-    support_ir_eval(ir, &run, 1000000);
+    run_tier(h->context, t, ir, &run);
     lua_pushvalue(L, index);
     for (int i = 0; i < count; i++) {
         lua_pushvalue(L, first + i);
@@ -339,6 +355,7 @@ START_TEST(functions_mean_what_lua_means) {
     ck_assert_int_gt(cases, 30);
     for (lua_Integer c = 1; c <= cases; c++) {
         for (lua_Integer list = 1;; list++) {
+            tier t = (tier)_i;
             host h;
             host_init(&h, L, context);
             lua_rawgeti(L, 1, c);
@@ -353,7 +370,7 @@ START_TEST(functions_mean_what_lua_means) {
                 char what[100];
                 snprintf(what, sizeof what, "%s, arguments %d", name, (int)list);
                 lua_remove(L, 5);
-                compare(&h, 4, what);
+                compare(&h, 4, t, what);
             }
             host_deinit(&h);
             lua_settop(L, 1);
@@ -446,7 +463,7 @@ int main(void) {
     Suite *suite = suite_create("build");
     TCase *all = tcase_create("build");
     tcase_set_timeout(all, 60);
-    tcase_add_test(all, functions_mean_what_lua_means);
+    tcase_add_loop_test(all, functions_mean_what_lua_means, 0, TIERS);
     tcase_add_test(all, what_is_refused_is_named);
     suite_add_tcase(suite, all);
     return support_run(suite);
