@@ -141,8 +141,82 @@ point("concurrency holds under load", function(t)
         not ok and tostring(message):find("from a task", 1, true) ~= nil, message)
 end)
 
+-- Plain Lua, and as kernels. Both count, so an answer that is off shows.
+local function black_scholes(price, strike, years, call)
+    local sqrt, exp, log, abs = math.sqrt, math.exp, math.log, math.abs
+    for i = 1, #price do
+        local root = 0.3 * sqrt(years[i])
+        local d = (log(price[i] / strike[i]) + (0.02 + 0.045) * years[i]) / root
+        local k = 1 / (1 + 0.2316419 * abs(d))
+        local tail = 0.3989422804 * exp(-0.5 * d * d) * k
+            * (0.319381530 + k * (-0.356563782 + k * (1.781477937 + k * -1.821255978)))
+        local n = d > 0 and 1 - tail or tail
+        call[i] = n * price[i] - (1 - n) * strike[i] * exp(-0.02 * years[i])
+    end
+end
+
+local function mandelbrot(width, height, limit, out)
+    for y = 0, height - 1 do
+        for x = 0, width - 1 do
+            local cr, ci = 3.0 * x / width - 2.25, 3.0 * y / height - 1.5
+            local zr, zi, n = 0.0, 0.0, 0
+            while n < limit and zr * zr + zi * zi <= 4 do
+                zr, zi, n = zr * zr - zi * zi + cr, 2 * zr * zi + ci, n + 1
+            end
+            out[y * width + x + 1] = n
+        end
+    end
+end
+
+-- What each run works on, fresh: arguments, and the buffer that holds the answer.
+local jit_cases = {
+    {name = "Black-Scholes", fn = black_scholes, arguments = function()
+        local count = 20000
+        local price, strike = cns.buffer("f64", count), cns.buffer("f64", count)
+        local years, call = cns.buffer("f64", count), cns.buffer("f64", count)
+        local random = stats.random(host.seed)
+        for i = 1, count do
+            price[i], strike[i], years[i] = 5 + 25 * random(), 1 + 99 * random(), 1 + 9 * random()
+        end
+        return {price, strike, years, call}, call
+    end},
+    {name = "mandelbrot", fn = mandelbrot, arguments = function()
+        local out = cns.buffer("i32", 96 * 64)
+        return {96, 64, 200, out}, out
+    end},
+}
+
 point("a JIT with real speed-ups", function(t)
-    t:note("JIT", "not built", "the VM and its JIT are to come")
+    local private = bench.new {private = true}
+    for _, case in ipairs(jit_cases) do
+        local arguments, answer = case.arguments()
+        local function timed(fn)
+            return function()
+                fn(table.unpack(arguments))
+                return answer:bytes()
+            end
+        end
+        for _, tier in ipairs {"vm", "native"} do
+            local kernel <close> = cns.jit(case.fn, {name = case.name, wait = tier == "native",
+                tier = tier == "vm" and "vm" or "auto"})
+            kernel(table.unpack(arguments))
+            local name = ("%s, %s"):format(case.name, tier)
+            if tier == "native" and kernel:tier() ~= "native" then
+                t:note(name, "not measured", "no native backend here")
+            else
+                local row = private:compare {
+                    name = name, rounds = 5,
+                    base = {label = "plain Lua", run = timed(case.fn)},
+                    other = {label = tier, run = timed(kernel)},
+                    verify = function(a, b) return a == b, "the answers differ" end,
+                }
+                t:check(name .. ": the same answer to the bit", row.state == "pass", row.error)
+                t:check(name .. ": faster than plain Lua", row.verdict == "faster", row.ratio
+                    and ("%.1f times, 95 %% interval %.1f to %.1f"):format(row.ratio,
+                        row.ratio_low, row.ratio_high))
+            end
+        end
+    end
 end)
 
 point("compiled extensions", function(t)

@@ -13,13 +13,7 @@
 
 #define NAME "cns.buffer"
 
-typedef struct buffer_object {
-    lcns_object base;
-    cns_buffer *buffer; /* NULL while being made */
-    uint64_t count;     /* a view's count never changes */
-    cns_type type;
-    bool floating;
-} buffer_object;
+typedef lcns_buffer_object buffer_object;
 
 static buffer_object *new_buffer(lua_State *L) {
     return lcns_new(L, sizeof(buffer_object), NAME);
@@ -78,9 +72,11 @@ const void *lcns_check_data(lua_State *L, int arg, size_t *size) {
 
 static int refuse_index(lua_State *L, const buffer_object *self, int arg) {
     lua_Number real = lua_tonumber(L, arg);
-    if (lua_isinteger(L, arg)) {
-        return luaL_error(L, NAME " index %I out of range 1..%I",
-                          (LUAI_UACINT)lua_tointeger(L, arg), (LUAI_UACINT)self->count);
+    int integral = 0;
+    lua_Integer index = lua_type(L, arg) == LUA_TNUMBER ? lua_tointegerx(L, arg, &integral) : 0;
+    if (integral) {
+        return luaL_error(L, NAME " index %I out of range 1..%I", (LUAI_UACINT)index,
+                          (LUAI_UACINT)self->count);
     }
     if (lua_type(L, arg) == LUA_TNUMBER) {
         return luaL_error(L, NAME " index %f is not an integer", real);

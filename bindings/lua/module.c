@@ -76,6 +76,7 @@ static void create_shared(lua_State *L, anchor *a) {
     atomic_init(&shared->references, 1);
     atomic_init(&shared->pool, NULL);
     atomic_init(&shared->orphans, NULL);
+    atomic_init(&shared->machine, NULL);
     a->shared = shared;
     a->main = true;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
@@ -145,6 +146,7 @@ void lcns_shared_release(lcns_shared *shared) {
     if (atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
+    lcns_machine_free(atomic_load(&shared->machine));
     if (shared->owns_context) {
         cns_context_destroy(shared->context);
     }
@@ -359,7 +361,8 @@ static const struct {
     {"hash", lcns_open_hash},       {"map", lcns_open_map},
     {"tasks", lcns_open_tasks},     {"monitor", lcns_open_monitor},
     {"json", lcns_open_json},       {"yaml", lcns_open_yaml},
-    {"fs", lcns_open_fs},           {NULL, NULL},
+    {"fs", lcns_open_fs},           {"jit", lcns_open_jit},
+    {"prange", lcns_open_prange},   {NULL, NULL},
 };
 
 CNS_API int luaopen_cns(lua_State *L) {

@@ -52,6 +52,7 @@ typedef struct lcns_shared {
     _Atomic uint32_t references;
     struct lcns_default_pool *_Atomic pool;    /* owned by tasks.c; made on first use */
     struct lcns_default_pool *_Atomic orphans; /* of tasks.c: collected while in use */
+    struct lcns_machine *_Atomic machine;      /* owned by jit_machine.c; made on first use */
     /* Set by tasks.c: called when the main state closes, after its objects were finalised and
      * before its reference goes, so that workers' states can give theirs back. May stay NULL. */
     void (*shutdown)(struct lcns_shared *shared);
@@ -189,6 +190,8 @@ int lcns_open_monitor(lua_State *L); /* monitor.c */
 int lcns_open_json(lua_State *L);    /* json.c */
 int lcns_open_yaml(lua_State *L);    /* yaml.c */
 int lcns_open_fs(lua_State *L);      /* fs_posix.c */
+int lcns_open_jit(lua_State *L);     /* jit.c: pushes the constructor */
+int lcns_open_prange(lua_State *L);  /* jit_prange.c: pushes the function */
 
 /* ---- across parts ---------------------------------------------------------------------------- */
 
@@ -197,6 +200,8 @@ int lcns_open_fs(lua_State *L);      /* fs_posix.c */
 cns_buffer *lcns_check_buffer(lua_State *L, int arg);
 cns_buffer *lcns_test_buffer(lua_State *L, int arg);
 void lcns_push_buffer(lua_State *L, cns_buffer *buffer);
+/* Frees what kernels share; the last thing that the shared engine does. NULL is legal. */
+void lcns_machine_free(struct lcns_machine *machine);
 /* String or buffer (readable now) as bytes; valid while the value stays on the stack. */
 const void *lcns_check_data(lua_State *L, int arg, size_t *size);
 

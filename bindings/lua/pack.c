@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "jit.h"
 #include "known.h"
 #include "message.h"
 #include "tasks.h"
@@ -116,6 +117,14 @@ static bool push_label(packer *p, int child) {
             }
             lua_pop(L, 1);
         }
+    } else if (lua_type(L, holder) == LUA_TUSERDATA) {
+        lcns_kernel_push_function(L, holder);
+        bool same = is_or_lends(L, lua_gettop(L), child);
+        lua_settop(L, holder - 1);
+        if (same) {
+            lua_pushliteral(L, "the function of a " LCNS_KERNEL_TYPE);
+        }
+        return same;
     } else {
         lua_pushnil(L);
         while (lua_next(L, holder)) {
@@ -359,7 +368,7 @@ static void refuse_userdata(packer *p, int index) {
     } else if (strncmp(name, "cns.", 4) == 0) {
         text = lua_pushfstring(L,
                                "a %s has one owner and cannot cross to another state; buffers, "
-                               "cancellation tokens and task pools can",
+                               "kernels, cancellation tokens and task pools can",
                                name);
     } else {
         text = lua_pushfstring(L, "a userdata (%s) cannot cross to another state", name);
@@ -380,6 +389,8 @@ static void pack_userdata(packer *p, int index) {
         add_handle(p, index, LCNS_HANDLE_CANCEL);
     } else if (lcns_test(L, index, LCNS_POOL_TYPE)) {
         add_handle(p, index, LCNS_HANDLE_POOL);
+    } else if (lcns_test(L, index, LCNS_KERNEL_TYPE)) {
+        pack_object(p, index);
     } else {
         refuse_userdata(p, index);
     }
@@ -554,6 +565,20 @@ static void pack_function(packer *p, int index, bool cacheable) {
     memcpy(heads->data + at, &size, sizeof size);
 }
 
+/* Its options; its function is an object like others. */
+static void pack_kernel(packer *p, int index) {
+    const lcns_kernel *kernel = lua_touserdata(p->L, index);
+    if (!kernel->base.shared) {
+        refuse(p, index, "the " LCNS_KERNEL_TYPE " is closed");
+    }
+    lcns_kernel_options options = kernel->options;
+    put_byte(p, &p->m->heads, HEAD_KERNEL);
+    put(p, &p->m->heads, &options, sizeof options);
+    lcns_kernel_push_function(p->L, index);
+    pack_value(p, lua_gettop(p->L));
+    lua_pop(p->L, 1);
+}
+
 static void pack_contents(packer *p) {
     lua_State *L = p->L;
     for (uint32_t i = 1; i <= p->m->objects; i++) {
@@ -561,6 +586,8 @@ static void pack_contents(packer *p) {
         int index = lua_gettop(L);
         if (lua_istable(L, index)) {
             pack_table(p, index);
+        } else if (lua_isuserdata(L, index)) {
+            pack_kernel(p, index);
         } else {
             pack_function(p, index, i == 1 && p->subject->function_first);
         }

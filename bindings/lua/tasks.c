@@ -317,7 +317,7 @@ static void shut_down(lcns_shared *shared) {
 }
 
 /* Two threads may make it at once: the first to publish it wins. */
-static lcns_pool *default_pool(lua_State *L) {
+lcns_pool *lcns_pool_default(lua_State *L) {
     lcns_shared *shared = lcns_shared_of(L);
     lcns_pool *pool = atomic_load(&shared->pool);
     if (pool) {
@@ -335,7 +335,7 @@ static int tasks_default(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
     lcns_pool_object *object = lua_touserdata(L, -1);
     if (!object || !object->base.shared) {
-        lcns_push_pool(L, default_pool(L));
+        lcns_push_pool(L, lcns_pool_default(L));
         lua_pushvalue(L, -1);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
     }

@@ -94,6 +94,8 @@ void lcns_stay_end(lcns_stay *stay);
 /* As begin, for the pool whose userdata is at `arg`; raises. */
 void lcns_stay_check(lua_State *L, int arg, lcns_stay *out);
 
+/* The default pool, made when it is first asked for. Raises. */
+lcns_pool *lcns_pool_default(lua_State *L);
 /* A handle that does not own the pool. */
 void lcns_push_pool(lua_State *L, lcns_pool *pool);
 /* The userdata takes a reference of its own. `cancel` is the caller's and stays so: no userdata

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "jit.h"
 #include "known.h"
 #include "message.h"
 #include "tasks.h"
@@ -243,6 +244,10 @@ static void make_objects(reader *r) {
         if (head == HEAD_TABLE) {
             uint32_t list = take_u32(r), rest = take_u32(r);
             lua_createtable(L, (int)list, (int)rest);
+        } else if (head == HEAD_KERNEL) {
+            lcns_kernel_options options;
+            take(r, &options, sizeof options);
+            lcns_kernel_new(L, &options);
         } else {
             r->at++; /* upvalues: for the second pass */
             size_t size = take_size(r);
@@ -299,6 +304,11 @@ static void fill_objects(reader *r) {
         if (head == HEAD_TABLE) {
             uint32_t list = take_u32(&heads), rest = take_u32(&heads);
             fill_table(r, list, rest);
+        } else if (head == HEAD_KERNEL) {
+            heads.at += sizeof(lcns_kernel_options);
+            push_value(r);
+            lcns_kernel_set(r->L, lua_gettop(r->L) - 1, lua_gettop(r->L));
+            lua_pop(r->L, 1);
         } else {
             int upvalues = *heads.at++;
             heads.at += take_size(&heads);

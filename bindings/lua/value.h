@@ -7,6 +7,15 @@
 
 #include "module.h"
 
+/* What is behind a "cns.buffer"; the parts that need it fast look inside. */
+typedef struct lcns_buffer_object {
+    lcns_object base;
+    cns_buffer *buffer; /* NULL while being made, and once closed */
+    uint64_t count;     /* a view's count never changes */
+    cns_type type;
+    bool floating;
+} lcns_buffer_object;
+
 /* A type by name, or an argument error that lists the names. */
 cns_type lcns_check_type(lua_State *L, int arg);
 

@@ -206,7 +206,8 @@ static verdict build_equal(cns_builder *b, const operand *left, const operand *r
     if (cns_build_is_number(x) && cns_build_is_number(y)) {
         return build_equal_numbers(b, x, y);
     }
-    if (x->kind == CNS_SLOT_OTHER && y->kind == CNS_SLOT_OTHER) {
+    bool unknown = x->kind == CNS_SLOT_OTHER || y->kind == CNS_SLOT_OTHER;
+    if (unknown && (x->kind == y->kind || x->kind == CNS_SLOT_NIL || y->kind == CNS_SLOT_NIL)) {
         cns_build_refuse(b, "%s is compared with %s; kernels have neither", cns_build_what(b, x),
                          cns_build_what(b, y));
         return known(false);

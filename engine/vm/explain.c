@@ -203,7 +203,9 @@ cns_status cns_kernel_view_text(cns_kernel *kernel, cns_kernel_view view, char *
         cns_text_deinit(&out);
         return status;
     }
-    *text = out.bytes;
-    *size = out.capacity;
+    /* The caller frees by its size alone, so it gets no more than the text and its end. */
+    char *exact = cns_context_resize(out.context, out.bytes, out.capacity, out.length + 1);
+    *text = exact ? exact : out.bytes;
+    *size = exact ? out.length + 1 : out.capacity;
     return CNS_OK;
 }

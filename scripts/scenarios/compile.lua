@@ -1,11 +1,14 @@
 -- SPDX-License-Identifier: MIT
 --
--- compile.lua - dynamic compilation: functions are generated as text, compiled, run, and compared
--- with their closed form. Compiled by Lua's own `load` for now; the engine's VM joins later.
+-- compile.lua - dynamic compilation: functions are generated as text, compiled three times (by
+-- Lua's own `load`, by cns.jit for its VM, by cns.jit to machine code where that can be had), run,
+-- and compared with their closed form.
 
+local cns = require "cns"
 local stats = require "cns.stats"
 
--- Each family: the text of a function of n with constants a, b in it, and its closed form.
+-- Each family: the text of a function of n with constants a, b in it, its closed form, the largest
+-- n, and a word of the refusal where a kernel cannot be one.
 local families = {
     {"sum of a k + b", "local s = 0 for k = 1, n do s = s + $a * k + $b end return s",
         function(n, a, b) return a * n * (n + 1) // 2 + b * n end},
@@ -32,7 +35,7 @@ local families = {
     {"pairs i < j", "local c = 0 for i = 1, n do for _ = i + 1, n do c = c + $a end end "
         .. "return c + $b", function(n, a, b) return a * (n * (n - 1) // 2) + b end, 120},
     {"recursion", "local function f(k) if k == 0 then return $b end return $a + f(k - 1) end "
-        .. "return f(n)", function(n, a, b) return a * n + b end, 100},
+        .. "return f(n)", function(n, a, b) return a * n + b end, 100, "closure"},
 }
 
 local inputs = 8
@@ -47,34 +50,65 @@ local function pick(seed, i)
     return family, a, b, arguments
 end
 
-local function work(ctx, i)
-    local family, a, b, arguments = pick(ctx.seed, i)
-    local text = "local n = ... " .. family[2]:gsub("%$(%l)", {a = a, b = b})
-    local fn, message = load(text, ("=generated %d"):format(i), "t", {})
-    if not fn then return false, message end
+local function run(fn, arguments)
     local results = {}
     for k = 1, inputs do results[k] = fn(arguments[k]) end
     return results
 end
 
-local function verify(ctx, i, results)
+-- The results by the way the function was compiled; a kernel that is refused as it should be gives
+-- none.
+local function work(ctx, i)
     local family, a, b, arguments = pick(ctx.seed, i)
-    for k = 1, inputs do
-        local expected = family[3](arguments[k], a, b)
-        if results[k] ~= expected then
-            return false, ("%s, a = %d, b = %d, n = %d: %s, its closed form is %s"):format(
-                family[1], a, b, arguments[k], tostring(results[k]), tostring(expected))
+    local text = "return function(n) " .. family[2]:gsub("%$(%l)", {a = a, b = b}) .. " end"
+    local chunk, message = load(text, ("=generated %d"):format(i), "t", {})
+    if not chunk then return false, message end
+    local fn = chunk()
+    local results = {Lua = run(fn, arguments)}
+    local vm <close> = cns.jit(fn, {tier = "vm"})
+    local ok, refusal = pcall(vm, arguments[1])
+    if family[5] then
+        return not ok and refusal:find(family[5], 1, true) and results,
+            ("%s: not refused: %s"):format(family[1], refusal)
+    end
+    if not ok then return false, refusal end
+    results.VM = run(vm, arguments)
+    local native <close> = cns.jit(fn, {wait = true})
+    if native:compile("i64"):tier("i64") == "native" then
+        results.native = run(native, arguments)
+    end
+    return results
+end
+
+local function verify(ctx, i, ways)
+    local family, a, b, arguments = pick(ctx.seed, i)
+    for way, results in pairs(ways) do
+        for k = 1, inputs do
+            local expected = family[3](arguments[k], a, b)
+            if results[k] ~= expected then
+                return false, ("%s by %s, a = %d, b = %d, n = %d: %s, its closed form is %s")
+                    :format(family[1], way, a, b, arguments[k], tostring(results[k]),
+                        tostring(expected))
+            end
         end
     end
     return true
+end
+
+-- What machine code is made by, for the report.
+local function backend()
+    local probe <close> = cns.jit(function(x) return x end, {wait = true})
+    return probe:compile("i64"):tier("i64") == "native" and "machine code included"
+        or "no machine code here: the VM only"
 end
 
 ---@param scale number
 return function(scale)
     return {
         name = "dynamic compilation",
-        description = ("Functions of %d families generated, compiled by Lua, run on %d inputs each "
-            .. "and compared with their closed form."):format(#families, inputs),
+        description = ("Functions of %d families generated, compiled by Lua and by cns.jit (%s), "
+            .. "run on %d inputs each and compared with their closed form."):format(#families,
+                backend(), inputs),
         operations = math.max(1, math.ceil(100 * scale)), warmup = 10, work = work, verify = verify,
         thresholds = {"success = 100%"},
     }

@@ -422,6 +422,13 @@ local swallowing = {
         while true do pcall(string.find, ('a'):rep(200), ('a-'):rep(9) .. 'b') end]],
     ["a sort"] = [[local t = {} for i = 1, 1e6 do t[i] = i % 1000 end
         while true do table.sort(t) table.sort(t, function(a, b) return a > b end) end]],
+    ["a kernel"] = [[local k = require 'cns'.jit(function(x) while true do x = x + 1 end end)
+        while true do pcall(k, 1) end]],
+    ["a native kernel"] = [[local k = require 'cns'.jit(function(x) while true do x = x + 1 end end,
+        {wait = true}) while true do pcall(k, 1) end]],
+    ["a kernel in a task"] = [[local cns = require 'cns'
+        local k = cns.jit(function(x) while true do x = x * 0.5 end end)
+        while true do pcall(function() cns.tasks.default():spawn(k, 1):await() end) end]],
     ["a child"] = "while true do os.execute('sleep 50') end",
     ["a pipe"] = "local p = io.popen('sleep 50') while true do p:read('a') end",
     ["metamethods"] = [[local t = setmetatable({}, {__index = function(t, k)

@@ -129,6 +129,17 @@ local function all(test)
         t.ok(row.ratio > 1)
         expect(t, run((text:gsub("OFF", "+ 1"))), 3, "sum")
     end)
+
+    test("Ctrl-C ends a kernel", function(t)
+        if interpreter:find("lua_sanitized", 1, true) then
+            t.skip("this interpreter has no handler for signals")
+        end
+        for _, options in ipairs {"tier = 'scalar'", "wait = true"} do
+            local result = run(("require 'cns'.jit(function(x) while true do x = x + 1 end end, "
+                .. "{%s})(1)"):format(options), "", "timeout --foreground --preserve-status -s INT 1")
+            expect(t, result, 1, "", "interrupted")
+        end
+    end)
 end
 
 return function(test)

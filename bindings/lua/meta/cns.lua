@@ -363,13 +363,88 @@ function map:close() end
 function cns.map(options) end
 
 ---------------------------------------------------------------------------------------------------
+-- Kernels
+
+---The type of an argument: "i64" (an integer), "f64" (a float), "bool", "nil", or the elements of a
+---buffer: "f64[]", "u8[]", ...
+---@alias cns.kernel.type "i64"|"f64"|"bool"|"nil"|"i8[]"|"u8[]"|"i16[]"|"u16[]"|"i32[]"|"u32[]"|"i64[]"|"u64[]"|"f32[]"|"f64[]"
+
+---@class cns.kernel.options
+---@field name string? for messages; default: made from file and line
+---"auto" (default): the VM at once, machine code as soon as it is there; "vm": never machine code;
+---"scalar": the plain interpreter; "native": machine code or an error
+---@field tier "auto"|"vm"|"scalar"|"native"|nil
+---@field wait boolean? wait for machine code at the first call; "native" does
+---@field reassoc boolean? sums and products of floats may be taken in another order
+---@field contract boolean? a * b + c may be rounded once
+---@field approx boolean? vector math functions with an error of at most 4 ulp
+---@field optimise boolean? false: as built, to measure and to test
+
+---A compiled Lua function; call it like one. It means what the function means, to the bit, but runs
+---over numbers, booleans, nil and buffers only. It is compiled for the types that it is called with,
+---at the first call with them; upvalues and globals are read anew at each call. It crosses to
+---workers like the function it is made from. See doc/kernels.md.
+---@class cns.kernel
+---@overload fun(...: integer|number|boolean|nil|cns.buffer): ...
+local kernel = {}
+---Makes the signature ready, machine code included where there is any; missing types are "nil".
+---@param ... cns.kernel.type
+---@return cns.kernel self
+function kernel:compile(...) end
+---What was done, what was not and why, by source line. Like the views below: of the signature that
+---the types name (compiled if need be), or else of the last one used.
+---@param ... cns.kernel.type
+---@return string
+function kernel:explain(...) end
+---@param ... cns.kernel.type
+---@return string
+function kernel:ir(...) end
+---@param ... cns.kernel.type
+---@return string
+function kernel:bytecode(...) end
+---Needs the native backend.
+---@param ... cns.kernel.type
+---@return string
+function kernel:llvm(...) end
+---Needs the native backend.
+---@param ... cns.kernel.type
+---@return string
+function kernel:asm(...) end
+---Last used first: {"f64, f64[], f64[]", ...}.
+---@return string[]
+function kernel:signatures() end
+---What the next call will use.
+---@param ... cns.kernel.type
+---@return "scalar"|"block"|"native"
+function kernel:tier(...) end
+---@param ... cns.kernel.type
+---@return {calls: integer, compilations: integer, signatures: integer, bytecode_instructions: integer, native_bytes: integer, build_ns: integer, lower_ns: integer, native_ns: integer}
+function kernel:stats(...) end
+---Frees what was compiled; calls under way end first.
+function kernel:close() end
+
+---Compiles a Lua function over numbers and buffers.
+---@param f function a Lua function without varargs
+---@param options cns.kernel.options?
+---@return cns.kernel
+function cns.jit(f, options) end
+
+---`for i in cns.prange(n)`, `cns.prange(first, last)`, `cns.prange(first, last, step)`: the integers
+---of a numeric loop. In a kernel the iterations may run in parallel; in plain Lua they run in order.
+---@param first integer the last one when it is alone
+---@param last integer?
+---@param step integer? not 0
+---@return fun(): integer?
+function cns.prange(first, last, step) end
+
+---------------------------------------------------------------------------------------------------
 -- Tasks
 
 ---A Lua function that runs on a worker's own Lua state. Its upvalues and arguments are copied:
 ---nil, booleans, numbers, strings, tables without metatables (shared and cyclic references kept),
 ---functions (shared upvalues stay shared); what libraries own (print, math.sin, the global table,
----modules) crosses by name; buffers are lent (see cns.tasks.read, write, split), cancellation tokens
----and pools are handles. What cannot cross (coroutines, other userdata and C functions) is refused
+---modules) crosses by name; kernels are compiled anew; buffers are lent (see cns.tasks.read, write,
+---split), cancellation tokens and pools are handles. What cannot cross (coroutines, other userdata and C functions) is refused
 ---with the path to it. _ENV is the worker's own global table; `require` works there; `os.exit` and
 ---yielding are errors. See doc/lua-tasks.md.
 ---@alias cns.task fun(...): ...
