@@ -135,8 +135,9 @@ local function all(test)
             t.skip("this interpreter has no handler for signals")
         end
         for _, options in ipairs {"tier = 'scalar'", "wait = true"} do
-            local result = run(("require 'cns'.jit(function(x) while true do x = x + 1 end end, "
-                .. "{%s})(1)"):format(options), "", "timeout --foreground --preserve-status -s INT 1")
+            local code = "require 'cns'.jit(function(x) while true do x = x + 1 end end, {%s})(1)"
+            local result = run(code:format(options), "",
+                "timeout --foreground --preserve-status -s INT 1")
             expect(t, result, 1, "", "interrupted")
         end
     end)
