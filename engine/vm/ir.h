@@ -91,7 +91,8 @@ typedef struct cns_ir_edge {
 
 /* Flags of a block. */
 enum {
-    CNS_IR_PARALLEL = 1 /* header of a prange loop: iterations may run in any order, at once */
+    CNS_IR_PARALLEL = 1, /* header of a prange loop: iterations may run in any order, at once */
+    CNS_IR_COLD = 2      /* header of the version of a loop that runs where it will likely trap */
 };
 
 typedef struct cns_ir_block {
@@ -323,6 +324,12 @@ typedef struct cns_ir_for {
 /* Whether `loop` is one, i.e. its only exit is that test at its one latch. */
 bool cns_ir_for_match(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
                       cns_ir_for *out);
+
+/* Makes a COLD copy of a loop that counts and has a preheader, which then goes to the loop where
+ * `condition`, a value known there, is true, and else to the copy. `shape` does not fit any more
+ * after that. */
+cns_status cns_ir_version_loop(cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
+                               cns_ir_value condition);
 
 static inline const cns_ir_instruction *cns_ir_at(const cns_ir_function *function,
                                                   cns_ir_value value) {

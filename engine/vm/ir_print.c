@@ -118,7 +118,8 @@ cns_status cns_ir_print(const cns_ir_function *function, cns_text *text) {
             cns_text_printf(text, "%sv%u: %s", p ? ", " : "", value,
                             cns_ir_type_name(cns_ir_at(function, value)->type));
         }
-        cns_text_printf(text, block->flags & CNS_IR_PARALLEL ? ") parallel:\n" : "):\n");
+        cns_text_printf(text, ")%s%s:\n", block->flags & CNS_IR_PARALLEL ? " parallel" : "",
+                        block->flags & CNS_IR_COLD ? " cold" : "");
         for (cns_ir_value v = block->first; v != CNS_IR_NONE; v = function->instructions[v].next) {
             print_instruction(function, v, text);
         }

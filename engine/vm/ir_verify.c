@@ -290,7 +290,7 @@ static void check_end(verifier *v, cns_ir_block_id id) {
     if (!site_exists(v, block->site)) {
         fail(v, id, CNS_IR_NONE, "no such place in the source");
     }
-    if (block->flags & ~CNS_IR_PARALLEL) {
+    if (block->flags & ~(CNS_IR_PARALLEL | (v->trusted ? CNS_IR_COLD : 0))) {
         fail(v, id, CNS_IR_NONE, "a flag that no block has");
     }
     if (block->end == CNS_IR_BRANCH) {

@@ -167,7 +167,7 @@ static void write_block(writer *w, cns_ir_block_id id) {
         put_name(w, block->parameters[p]);
         w->number[block->parameters[p]] = w->next++;
     }
-    put_byte(w->out, block->flags);
+    put_byte(w->out, block->flags & (uint8_t)~CNS_IR_COLD);
     uint32_t count = 0;
     for (cns_ir_value v = block->first; v != CNS_IR_NONE; v = cns_ir_at(w->function, v)->next) {
         count++;

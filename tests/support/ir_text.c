@@ -152,6 +152,9 @@ static void read_block(reader *r) {
     if (accept(r, "parallel")) {
         r->function->blocks[r->block].flags |= CNS_IR_PARALLEL;
     }
+    if (accept(r, "cold")) {
+        r->function->blocks[r->block].flags |= CNS_IR_COLD;
+    }
     expect(r, ":");
 }
 
