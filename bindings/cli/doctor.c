@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "cns/cns.h"
+#include "jit.h"
 #include "lua.h"
 #include "noise.h"
 
@@ -100,6 +101,29 @@ static void show_machine(cns_context *context) {
     }
     row("instructions", "%s in use; runs here: %s",
         cns_cpu_level_name(cns_context_cpu_level(context)), levels);
+}
+
+static void show_native(cns_context *context) {
+    char path[PATH_MAX], why[256] = "";
+    bool found = lcns_find_plugin(path, sizeof path);
+    cns_vm_config config = {.size = sizeof config, .plugin = found ? path : NULL};
+    cns_vm *vm = NULL;
+    const char *name = NULL;
+    if (!found) {
+        snprintf(why, sizeof why,
+                 "no cns_jit_llvm.so beside the command (llvm-dev was not there "
+                 "when it was built), nor named by CNS_JIT_PLUGIN");
+    } else if (cns_vm_create(context, &config, &vm) != CNS_OK) {
+        cns_context_message(context, why, sizeof why);
+    } else {
+        name = cns_vm_native(vm, why, sizeof why);
+    }
+    if (name) {
+        row("kernels", "native code by %s (%s)", name, path);
+    } else {
+        row("kernels", "no native code, they stay in the VM: %s", why);
+    }
+    cns_vm_destroy(vm);
 }
 
 static void show_limits(cns_context *context) {
@@ -295,6 +319,7 @@ static int run_doctor(const cli_command *command, int argc, char **argv) {
         return CLI_FAILURE;
     }
     show_machine(context);
+    show_native(context);
     show_limits(context);
     show_counters(context);
     show_noise(context);
@@ -309,9 +334,10 @@ const cli_command cli_doctor_command = {
     .name = "doctor",
     .summary = "tell what this machine has, how noisy it is, what is missing",
     .usage = "",
-    .text = "Shows the CPU's features, the limits that apply, whether performance counters\n"
-            "are to be had, how far this host disturbs measurements (it takes about a\n"
-            "second), and which optional companions are missing and what that costs.",
+    .text = "Shows the CPU's features, whether kernels become machine code, the limits that\n"
+            "apply, whether performance counters are to be had, how far this host disturbs\n"
+            "measurements (it takes about a second), and which optional companions are\n"
+            "missing and what that costs.",
     .options = doctor_options,
     .notes = "Exit codes: 0; 1 when the stdlib is missing.",
     .examples = "  cnsengine doctor\n",

@@ -111,6 +111,11 @@ static void destroy(void *instance) {
     jit->services->free(jit->context, jit, sizeof *jit, CNS_ALIGN_DEFAULT);
 }
 
+static const char *cpu(const void *instance) {
+    const cns_jit *jit = instance;
+    return jit->cpu;
+}
+
 /* LLVM's list of targets is a global of its own that is not for two threads: filled in once, under
  * the loader's lock. */
 __attribute__((constructor)) static void register_target(void) {
@@ -358,6 +363,7 @@ const cns_native_backend *cns_native_backend_get(void) {
         .name = "LLVM " CNS_JIT_LLVM_VERSION,
         .create = create,
         .destroy = destroy,
+        .cpu = cpu,
         .compile = compile,
         .release = release,
         .print = print,

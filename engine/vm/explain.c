@@ -52,7 +52,7 @@ static void print_tier(const cns_kernel *kernel, cns_text *text) {
         cns_text_printf(text, "; native code is being compiled\n");
         break;
     case CNS_NATIVE_READY:
-        cns_text_printf(text, " (%s)\n", kernel->vm->backend->name);
+        cns_text_printf(text, " (%s)\n", kernel->vm->name);
         break;
     default:
         cns_text_printf(text, "\n  fell back   no native code: %s\n", kernel->why);

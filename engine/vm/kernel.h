@@ -26,6 +26,7 @@ struct cns_vm {
     void *library;
     const cns_native_backend *backend; /* NULL: there is none, for the reason in `why` */
     void *instance;
+    char name[96]; /* of the backend and its processor */
     char why[256];
 };
 

@@ -92,7 +92,9 @@ static void open_backend(cns_vm *vm) {
         say_why(vm, "the native backend does not start", cause);
         backend = NULL;
     }
-    if (!backend) {
+    if (backend) {
+        snprintf(vm->name, sizeof vm->name, "%s for %s", backend->name, backend->cpu(vm->instance));
+    } else {
         cns_os_library_close(vm->library);
     }
     vm->backend = backend;
@@ -114,5 +116,5 @@ const char *cns_vm_native(cns_vm *vm, char *why, uint64_t capacity) {
     if (why && capacity > 0) {
         snprintf(why, capacity, "%s", there ? "" : vm->why);
     }
-    return there ? vm->backend->name : NULL;
+    return there ? vm->name : NULL;
 }

@@ -62,6 +62,7 @@ typedef struct cns_native_backend {
     /* One instance is used by any number of threads at once. */
     cns_status (*create)(cns_context *context, const cns_native_services *services, void **out);
     void (*destroy)(void *instance);
+    const char *(*cpu)(const void *instance); /* the host's, as the compiler calls it */
     cns_status (*compile)(void *instance, const cns_ir_function *function,
                           const cns_native_options *options, cns_native_code *out);
     /* requires: no thread runs the code. */
