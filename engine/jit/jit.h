@@ -4,9 +4,9 @@
  *
  * plugin.c is the table that the engine sees; target.c makes object code of a module and lists the
  * machines and passes; lower.c turns the graph of blocks into LLVM's, lower_ops.c one operation;
- * memory.c loads and stores; math.c the C library's functions; spmd_*.c the loops that run W
- * iterations at once. A compilation has an LLVM context of its own, so threads share nothing but
- * the linker of LLJIT, which locks by itself.
+ * memory.c loads and stores; fork.c loops over cns.prange; math.c the C library's functions;
+ * spmd_*.c the loops that run W iterations at once. A compilation has an LLVM context of its own,
+ * so threads share nothing but the linker of LLJIT, which locks by itself.
  */
 #ifndef CNS_JIT_JIT_H
 #define CNS_JIT_JIT_H
@@ -80,7 +80,10 @@ typedef struct cns_jit_chunk {
     LLVMValueRef *phis;     /* of head, one a parameter */
 } cns_jit_chunk;
 
-enum { CNS_JIT_POLL = 65536 };
+enum { CNS_JIT_POLL = 65536, CNS_JIT_SYMBOL = 64 };
+
+/* The engine's function that runs a fork; known to the linker by this name. */
+#define CNS_JIT_FORK "cns_parallel_run_native"
 
 /* One function on its way into a module. */
 typedef struct cns_jit_lower {
@@ -95,6 +98,7 @@ typedef struct cns_jit_lower {
     cns_jit_types type;
     LLVMValueRef code; /* the function */
     LLVMValueRef run;
+    LLVMValueRef slots;   /* of forks: cns_vm_value; NULL without */
     LLVMValueRef budget;  /* iterations until the next poll; a variable in memory for mem2reg */
     LLVMValueRef *values; /* of every instruction; a buffer's is its data */
     LLVMValueRef *counts; /* a buffer's count */
@@ -113,6 +117,15 @@ typedef struct cns_jit_lower {
 cns_status cns_jit_lower_function(cns_jit *jit, const cns_native_options *options,
                                   const cns_jit_target *target, const cns_ir_function *function,
                                   LLVMModuleRef module, const char *symbol);
+
+/* The bodies that a function forks, and those that they fork, before the function itself. */
+cns_status cns_jit_lower_bodies(cns_jit *jit, const cns_native_options *options,
+                                const cns_jit_target *target, const cns_ir_function *function,
+                                LLVMModuleRef module, const char *symbol);
+/* In the entry block: memory for what is passed to bodies. */
+void cns_jit_make_slots(cns_jit_lower *l);
+/* FORK_PASS, FORK, FORK_GET; the value of the last. */
+LLVMValueRef cns_jit_fork(cns_jit_lower *l, const cns_ir_instruction *code);
 
 /* What emitters share. */
 LLVMValueRef cns_jit_int(const cns_jit_lower *l, int64_t value);

@@ -389,6 +389,12 @@ static void emit_instruction(cns_jit_lower *l, cns_ir_value value) {
     case CNS_IR_STORE:
         cns_jit_store(l, code);
         return;
+    case CNS_IR_FORK_PASS:
+    case CNS_IR_FORK:
+    case CNS_IR_FORK_GET_I64:
+    case CNS_IR_FORK_GET_F64:
+        l->values[value] = cns_jit_fork(l, code);
+        return;
     case CNS_IR_WITHIN:
         operands[0] = l->counts[code->operands[0]];
         break;
@@ -535,6 +541,7 @@ static cns_status emit_all(cns_jit_lower *l, const char *symbol) {
     LLVMPositionBuilderAtEnd(l->build, entry);
     l->budget = LLVMBuildAlloca(l->build, l->type.i64, "budget");
     LLVMBuildStore(l->build, cns_jit_int(l, CNS_JIT_POLL), l->budget);
+    cns_jit_make_slots(l);
     emit_arguments(l);
     LLVMBuildBr(l->build, l->blocks[0]);
     cns_status status = CNS_OK;
@@ -545,22 +552,6 @@ static cns_status emit_all(cns_jit_lower *l, const char *symbol) {
         emit_trap_block(l);
     }
     return status;
-}
-
-/* ---- what is not done ------------------------------------------------------------------------ */
-
-/* Loops that are handed to several threads stay in the VM. */
-static cns_status refuse_forks(const cns_jit_lower *l) {
-    for (uint32_t i = 0; i < l->function->instruction_count; i++) {
-        const cns_ir_instruction *code = cns_ir_at(l->function, i);
-        if (code->block != CNS_IR_NONE && code->op >= CNS_IR_FORK_PASS &&
-            code->op <= CNS_IR_FORK_GET_F64) {
-            return l->jit->services->fail(l->jit->context, CNS_E_UNSUPPORTED,
-                                          "kernel %s: the native backend has no cns.prange",
-                                          l->function->name);
-        }
-    }
-    return CNS_OK;
 }
 
 /* ---- set-up ---------------------------------------------------------------------------------- */
@@ -623,7 +614,7 @@ cns_status cns_jit_lower_function(cns_jit *jit, const cns_native_options *option
     if (status != CNS_OK) {
         return status;
     }
-    status = refuse_forks(&l);
+    status = cns_jit_lower_bodies(jit, options, target, function, module, symbol);
     status = status == CNS_OK ? allocate(&l) : status;
     if (status == CNS_OK) {
         init_types(&l);

@@ -66,11 +66,12 @@ static LLVMOrcCSymbolMapPair symbol_at(cns_jit *jit, const char *name, uint64_t 
     return (LLVMOrcCSymbolMapPair){LLVMOrcLLJITMangleAndIntern(jit->linker, name), symbol};
 }
 
-/* Makes libm known to the linker, and libmvec where the system has it. */
-static cns_status define_math(cns_jit *jit) {
+/* Makes the engine's fork and libm known to the linker, and libmvec where the system has it. */
+static cns_status define_symbols(cns_jit *jit) {
     LLVMOrcCSymbolMapPair pairs[64];
     uint32_t count = 0;
     char why[8];
+    pairs[count++] = symbol_at(jit, CNS_JIT_FORK, (uintptr_t)jit->services->fork);
     if (!jit->services->library_open("libmvec.so.1", &jit->vector_math, why, sizeof why)) {
         jit->vector_math = NULL;
     }
@@ -88,7 +89,7 @@ static cns_status define_math(cns_jit *jit) {
     LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit->linker), unit);
     if (error) {
         LLVMOrcDisposeMaterializationUnit(unit);
-        return cns_jit_error(jit, "libm could not be linked", error);
+        return cns_jit_error(jit, "the C library could not be linked", error);
     }
     return CNS_OK;
 }
@@ -135,7 +136,7 @@ static cns_status create(cns_context *context, const cns_native_services *servic
     jit->triple = LLVMGetDefaultTargetTriple();
     LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->linker, NULL);
     cns_status status =
-        error ? cns_jit_error(jit, "the linker does not start", error) : define_math(jit);
+        error ? cns_jit_error(jit, "the linker does not start", error) : define_symbols(jit);
     if (status != CNS_OK) {
         destroy(jit);
         return status;
@@ -329,6 +330,14 @@ static cns_status emit(void *instance, const cns_ir_function *const *functions,
     cns_jit *jit = instance;
     unit u;
     LLVMMemoryBufferRef file = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (functions[i]->body_count > 0) {
+            return jit->services->fail(jit->context, CNS_E_UNSUPPORTED,
+                                       "kernel %s: cns.prange needs the engine's pool, which an "
+                                       "object file is without",
+                                       functions[i]->name);
+        }
+    }
     cns_status status = make(jit, options, functions, symbols, count, &u);
     if (status != CNS_OK) {
         return status;

@@ -28,6 +28,9 @@ typedef struct cns_native_services {
     bool (*loop_contains)(const cns_ir_shape *shape, uint32_t loop, cns_ir_block_id block);
     bool (*for_match)(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
                       cns_ir_for *out);
+    /* Runs a body's iterations in parts: cns_parallel_run_native. */
+    uint32_t (*fork)(cns_run *run, const cns_ir_fork *fork, uint32_t (*body)(cns_run *run),
+                     cns_vm_value *slots, int64_t step);
     bool (*library_open)(const char *path, void **library, char *why, size_t capacity);
     cns_os_symbol (*library_symbol)(void *library, const char *name);
     void (*library_close)(void *library);
@@ -70,13 +73,14 @@ typedef struct cns_native_backend {
     /* Text of the optimised LLVM IR or of the machine code, appended. */
     cns_status (*print)(void *instance, const cns_ir_function *function,
                         const cns_native_options *options, int assembly, cns_text *text);
-    /* An object file in memory of the context (cns_context_resize's), for ahead-of-time builds. */
+    /* CNS_E_UNSUPPORTED for functions that fork. An object file in memory of the context
+     * (cns_context_resize's), for ahead-of-time builds. */
     cns_status (*emit)(void *instance, const cns_ir_function *const *functions,
                        const char *const *symbols, uint32_t count,
                        const cns_native_options *options, void **object, size_t *size);
 } cns_native_backend;
 
-enum { CNS_NATIVE_ABI = 1 };
+enum { CNS_NATIVE_ABI = 2 };
 
 /* The plugin's exported function. */
 #define CNS_NATIVE_SYMBOL "cns_native_backend_get"

@@ -155,3 +155,11 @@ uint32_t cns_parallel_call_native(const void *code, cns_run *run) {
     memcpy(&entry, &code, sizeof entry); /* as dlsym gives functions */
     return entry(run);
 }
+
+uint32_t cns_parallel_run_native(cns_run *run, const cns_ir_fork *fork,
+                                 uint32_t (*body)(cns_run *run), cns_vm_value *slots,
+                                 int64_t step) {
+    const void *code;
+    memcpy(&code, &body, sizeof code);
+    return cns_parallel_run(run, fork, cns_parallel_call_native, code, slots, step);
+}

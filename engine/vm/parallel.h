@@ -22,5 +22,8 @@ uint32_t cns_parallel_run(cns_run *run, const cns_ir_fork *fork, cns_parallel_ca
                           const void *code, cns_vm_value *slots, int64_t step);
 /* `code` is the address of a cns_native_entry. */
 uint32_t cns_parallel_call_native(const void *code, cns_run *run);
+/* The same for a body in machine code (a cns_native_entry), as machine code calls it. */
+uint32_t cns_parallel_run_native(cns_run *run, const cns_ir_fork *fork,
+                                 uint32_t (*body)(cns_run *run), cns_vm_value *slots, int64_t step);
 
 #endif
