@@ -12,6 +12,7 @@
 #define CNS_JIT_JIT_H
 
 #include <llvm-c/Core.h>
+#include <llvm-c/DebugInfo.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/TargetMachine.h>
 #include <stdatomic.h>
@@ -108,7 +109,9 @@ typedef struct cns_jit_lower {
     LLVMBasicBlockRef trap; /* where all traps meet */
     LLVMValueRef trap_kind, trap_site, trap_payload, trap_other;
     uint32_t cold; /* metadata kind of branch weights */
-    LLVMMetadataRef weights;
+    LLVMMetadataRef
+        weights; /* of branches that are hardly taken; of those that nearly always are */
+    LLVMMetadataRef likely;
     void *memory;
     size_t memory_size;
 } cns_jit_lower;

@@ -172,6 +172,31 @@ static uint32_t loop_headed_by(const cns_jit_lower *l, cns_ir_block_id block) {
     return loop != CNS_IR_NONE && l->shape.loops[loop].header == block ? loop : CNS_IR_NONE;
 }
 
+/* In the version of a loop that will likely trap. */
+static bool is_cold(const cns_jit_lower *l, uint32_t loop) {
+    for (; loop != CNS_IR_NONE; loop = l->shape.loops[loop].parent) {
+        if (l->function->blocks[l->shape.loops[loop].header].flags & CNS_IR_COLD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Says at a loop's way back that LLVM need not make it fast: what is rarely run is soon compiled.
+ */
+static void leave_alone(const cns_jit_lower *l, LLVMValueRef branch) {
+    static const char text[] = "llvm.loop.disable_nonforced";
+    LLVMMetadataRef property = LLVMMDStringInContext2(l->llvm, text, sizeof text - 1);
+    LLVMMetadataRef wish = LLVMMDNodeInContext2(l->llvm, &property, 1);
+    /* A loop's name is a node that contains itself. */
+    LLVMMetadataRef self = LLVMTemporaryMDNode(l->llvm, NULL, 0);
+    LLVMMetadataRef parts[2] = {self, wish};
+    LLVMMetadataRef name = LLVMMDNodeInContext2(l->llvm, parts, 2);
+    LLVMMetadataReplaceAllUsesWith(self, name);
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(l->llvm, "llvm.loop", 9),
+                    LLVMMetadataAsValue(l->llvm, name));
+}
+
 static void add_incoming(LLVMValueRef phi, LLVMValueRef value, LLVMBasicBlockRef from) {
     LLVMAddIncoming(phi, &value, &from, 1);
 }
@@ -243,7 +268,10 @@ static cns_status emit_edge(cns_jit_lower *l, cns_ir_block_id block, const cns_i
     }
     const cns_ir_block *target = &l->function->blocks[edge->target];
     LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
-    LLVMBuildBr(l->build, l->blocks[edge->target]);
+    LLVMValueRef branch = LLVMBuildBr(l->build, l->blocks[edge->target]);
+    if (back && is_cold(l, loop)) {
+        leave_alone(l, branch);
+    }
     for (uint32_t i = 0; i < edge->count; i++) {
         add_incoming(l->phis[target->parameters[i]], arguments[i], from);
     }
@@ -360,7 +388,10 @@ static cns_status emit_branch(cns_jit_lower *l, cns_ir_block_id id) {
     const cns_ir_block *block = &l->function->blocks[id];
     LLVMBasicBlockRef yes = cns_jit_block(l, "yes");
     LLVMBasicBlockRef no = cns_jit_block(l, "no");
-    LLVMBuildCondBr(l->build, l->values[block->condition], yes, no);
+    LLVMValueRef branch = LLVMBuildCondBr(l->build, l->values[block->condition], yes, no);
+    if (l->function->blocks[block->edges[1].target].flags & CNS_IR_COLD) {
+        LLVMSetMetadata(branch, l->cold, LLVMMetadataAsValue(l->llvm, l->likely));
+    }
     LLVMPositionBuilderAtEnd(l->build, yes);
     cns_status status = emit_edge(l, id, &block->edges[0]);
     if (status == CNS_OK) {
@@ -502,6 +533,8 @@ static void make_trap(cns_jit_lower *l) {
         LLVMValueAsMetadata(LLVMConstInt(l->type.i32, 1 << 20, 0)),
     };
     l->weights = LLVMMDNodeInContext2(l->llvm, parts, 3);
+    LLVMMetadataRef turned[3] = {parts[0], parts[2], parts[1]};
+    l->likely = LLVMMDNodeInContext2(l->llvm, turned, 3);
 }
 
 static void make_function(cns_jit_lower *l, const char *symbol) {
@@ -560,7 +593,7 @@ static void find_chunks(cns_jit_lower *l, LLVMValueRef *phis) {
     for (uint32_t i = 0; i < l->shape.loop_count; i++) {
         cns_jit_chunk *chunk = &l->chunks[i];
         chunk->counted = l->jit->services->for_match(l->function, &l->shape, i, &chunk->match);
-        chunk->active = chunk->counted && l->shape.loops[i].innermost;
+        chunk->active = chunk->counted && l->shape.loops[i].innermost && !is_cold(l, i);
         if (chunk->active) {
             chunk->phis = phis;
             phis += l->function->blocks[l->shape.loops[i].header].parameter_count;

@@ -25,7 +25,7 @@ local function outcome(kernel, arguments)
     for i = 1, results.n do
         text[i] = show(results[i])
     end
-    for i, value in ipairs(copies) do
+    for _, value in ipairs(copies) do
         if type(value) == "userdata" then
             text[#text + 1] = value:bytes()
         end
