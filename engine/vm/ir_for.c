@@ -43,6 +43,15 @@ static bool is_offset(const cns_ir_function *function, cns_ir_value value, cns_i
     return false;
 }
 
+/* Any value as one plus a constant, which may be 0. */
+static void split(const cns_ir_function *function, cns_ir_value value, cns_ir_value *base,
+                  int64_t *offset) {
+    if (!is_offset(function, value, base, offset)) {
+        *base = value;
+        *offset = 0;
+    }
+}
+
 /* The same value, or constants of the same value. */
 static bool is_same(const cns_ir_function *function, cns_ir_value a, cns_ir_value b) {
     int64_t x, y;
@@ -151,8 +160,10 @@ static bool is_moved_on(const cns_ir_function *f, cns_ir_value value, cns_ir_val
     if (is_constant(f, value, &x) && is_constant(f, init, &from)) {
         return (uint64_t)x - (uint64_t)from == distance;
     }
-    cns_ir_value base;
-    return is_offset(f, value, &base, &x) && base == init && (uint64_t)x == distance;
+    cns_ir_value base, origin; /* init + 1 + 2 may have become one addition, or none */
+    split(f, value, &base, &x);
+    split(f, init, &origin, &from);
+    return base == origin && (uint64_t)x - (uint64_t)from == distance;
 }
 
 /* Whether a variable from `first` on by `step` is the one that the loop's count was made for. */

@@ -1,23 +1,44 @@
 /* SPDX-License-Identifier: MIT
  *
  * optimise.c - the passes in their order.
+ *
+ * Loops are forked when folding and selects show what their reductions are, and before code is
+ * moved out of them. Bodies of forks are functions of their own and go through what follows.
+ * Versions of loops are made last, so that the copies that will hardly run cost no work.
  */
 #include "vm/passes.h"
 
-cns_status cns_optimise(cns_ir_function *function, cns_optimise_level level) {
+typedef cns_status (*pass)(cns_ir_function *function);
+
+static cns_status run(cns_ir_function *function, const pass *passes, size_t count) {
     cns_status status = CNS_OK;
-    if (level == CNS_OPTIMISE_NONE) {
-        status = cns_pass_parallel(function);
-        return status == CNS_OK ? cns_ir_compact(function) : status;
-    }
-    cns_status (*const passes[])(cns_ir_function *) = {
-        cns_pass_parameters,
-        cns_pass_parallel,
-        cns_pass_bounds,
-        cns_ir_compact,
-    };
-    for (size_t i = 0; i < sizeof passes / sizeof *passes && status == CNS_OK; i++) {
+    for (size_t i = 0; i < count && status == CNS_OK; i++) {
         status = passes[i](function);
     }
     return status;
+}
+
+#define RUN(function, passes) run(function, passes, sizeof(passes) / sizeof *(passes))
+
+/* Up to where loops are forked. */
+static const pass simplify[] = {cns_pass_parameters, cns_pass_fold,   cns_pass_parameters,
+                                cns_pass_fold,       cns_pass_blocks, cns_pass_dead};
+
+static const pass improve[] = {cns_pass_fold,   cns_pass_dead, cns_pass_blocks,
+                               cns_pass_bounds, cns_pass_fold, cns_pass_dead};
+
+static cns_status finish(cns_ir_function *function, cns_optimise_level level) {
+    cns_status status = level == CNS_OPTIMISE_NONE ? CNS_OK : RUN(function, improve);
+    for (uint32_t b = 0; b < function->body_count && status == CNS_OK; b++) {
+        status = finish(function->bodies[b].function, level);
+    }
+    return status == CNS_OK ? cns_ir_compact(function) : status;
+}
+
+cns_status cns_optimise(cns_ir_function *function, cns_optimise_level level) {
+    cns_status status = level == CNS_OPTIMISE_NONE ? CNS_OK : RUN(function, simplify);
+    if (status == CNS_OK) {
+        status = cns_pass_parallel(function);
+    }
+    return status == CNS_OK ? finish(function, level) : status;
 }

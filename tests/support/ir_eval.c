@@ -435,7 +435,9 @@ static void give_results(evaluation *e, const cns_ir_edge *results) {
 static void follow(evaluation *e, const cns_ir_edge *edge) {
     const cns_ir_block *target = &e->function->blocks[edge->target];
     cell *passed = malloc((edge->count + 1) * sizeof *passed);
-    ck_assert_ptr_nonnull(passed);
+    if (!passed) { /* an assertion that holds costs a write to a file */
+        ck_abort_msg("no memory");
+    }
     for (uint32_t i = 0; i < edge->count; i++) {
         passed[i] = e->cells[edge->arguments[i]];
     }

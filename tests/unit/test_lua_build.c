@@ -14,6 +14,7 @@
 #include "support.h"
 #include "vm/build.h"
 #include "vm/bytecode.h"
+#include "vm/passes.h"
 
 /* ---- a host ---------------------------------------------------------------------------------- */
 
@@ -265,10 +266,14 @@ static void check_error(lua_State *L, const cns_ir_function *ir, const cns_run *
                   text);
 }
 
-typedef enum tier { EVALUATOR, BYTECODE, TIERS } tier;
+typedef enum tier { EVALUATOR, BYTECODE, OPTIMISED, OPTIMISED_BYTECODE, TIERS } tier;
 
 static void run_tier(cns_context *context, tier t, cns_ir_function *ir, cns_run *run) {
-    if (t == EVALUATOR) {
+    if (t >= OPTIMISED) {
+        support_status(context, CNS_OK, cns_optimise(ir, CNS_OPTIMISE_VM));
+        support_status(context, CNS_OK, cns_ir_verify(ir, true));
+    }
+    if (t == EVALUATOR || t == OPTIMISED) {
         support_ir_eval(ir, run, 1000000);
         return;
     }
