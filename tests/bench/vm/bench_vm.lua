@@ -1,0 +1,279 @@
+-- SPDX-License-Identifier: MIT
+--
+-- bench_vm.lua - kernels against C, LuaJIT, Numba and Lua 5.4: `./dev bench vm [REGEX]`.
+--
+-- Each side is a process that keeps its inputs and answers requests over pipes; each times itself.
+-- All sides run in every round, the first one turning; a ratio is taken within each round, and its
+-- median is given with its quartiles. Answers are compared in every round, as floats to the last
+-- digit; gcc alone may differ by the rounding that fusing a * b + c saves. Inputs are made once, so
+-- all sides have made the same number of calls when they are compared.
+
+local work = require "work"
+
+local directory, library, filter = arg[1], arg[2], arg[3] or "" -- scratch; the C loops
+local rounds = tonumber(os.getenv("CNS_BENCH_ROUNDS") or 7)
+
+-- ---- sides -------------------------------------------------------------------------------------
+
+local here = arg[0]:match("^(.*)/[^/]*$")
+local python = os.getenv("CNS_BENCH_PYTHON")
+
+local function exists(path)
+    local file = io.open(path)
+    return file and file:close() or false
+end
+
+local sides = {}
+
+local function open_side(name, command)
+    local fifo = ("%s/%s.fifo"):format(directory, name)
+    assert(os.execute(("rm -f '%s' && mkfifo '%s'"):format(fifo, fifo)))
+    local side = {name = name}
+    side.answers = assert(io.popen(("%s < '%s'"):format(command, fifo), "r"))
+    side.requests = assert(io.open(fifo, "w"))
+    sides[name] = side
+    sides[#sides + 1] = side
+end
+
+local function ask(side, request)
+    side.requests:write(request, "\n")
+    side.requests:flush()
+    local answer = side.answers:read("l")
+    if not answer then
+        error(("%s: no answer to '%s'"):format(side.name, request), 0)
+    end
+    return answer
+end
+
+local function open_sides()
+    for _, tier in ipairs {"native", "vm", "scalar", "unoptimised", "lua"} do
+        open_side(tier, ("lua5.4 '%s/peer_engine.lua' %s"):format(here, tier))
+    end
+    open_side("gcc", ("luajit '%s/peer_luajit.lua' '%s' '%s/loops.h'"):format(here, library, here))
+    open_side("luajit", ("luajit '%s/peer_luajit.lua' luajit"):format(here))
+    if python and exists(python) then
+        open_side("numba", ("'%s' '%s/peer_numba.py'"):format(python, here))
+    else
+        print("numba: not measured; to have it: python3 -m venv build/numba && "
+            .. "build/numba/bin/pip install numba")
+    end
+end
+
+-- ---- statistics --------------------------------------------------------------------------------
+
+local function quantile(values, q)
+    local sorted = table.move(values, 1, #values, 1, {})
+    table.sort(sorted)
+    local at = 1 + q * (#sorted - 1)
+    local below = math.floor(at)
+    local low, high = sorted[below], sorted[math.min(below + 1, #sorted)]
+    return low + (at - below) * (high - low)
+end
+
+local function geomean(values)
+    local s = 0
+    for _, value in ipairs(values) do s = s + math.log(value) end
+    return math.exp(s / #values)
+end
+
+-- ---- one kernel --------------------------------------------------------------------------------
+
+local function describe(d)
+    if type(d) ~= "table" then
+        return math.type(d) == "float" and ("%.17g"):format(d):gsub("^([%d-]+)$", "%1.0")
+            or ("%d"):format(d)
+    end
+    return ("%s,%d,%s,%d,%d,%.17g,%.17g"):format(d.kind, d.n, d.form, d.salt, d.modulo, d.scale,
+        d.add)
+end
+
+local numba_compile = {}
+
+local function prepare_numba(case, size)
+    local words = {"prepare", case.name, table.concat(case.out, ",")}
+    if #case.out == 0 then
+        words[3] = "0"
+    end
+    for _, d in ipairs(case.args(size)) do words[#words + 1] = (describe(d)) end
+    numba_compile[#numba_compile + 1] = tonumber(ask(sides.numba, table.concat(words, " "))) / 1e6
+end
+
+local failed = false
+
+local function check(case, reference, side, answer)
+    local tolerance = side == "gcc" and (case.tolerance or 1e-9) or 0
+    if math.abs(answer - reference) > tolerance * math.abs(reference) then
+        failed = true
+        error(("WRONG ANSWER: %s gives %.17g, native %.17g"):format(side, answer, reference), 0)
+    end
+end
+
+-- Times of `names` by round; false and a message when a side fails or a wrong answer is given.
+local function measure(case, size, calls, names)
+    local request = ("%s %d %d"):format(case.name, size, calls)
+    local times = {}
+    for _, name in ipairs(names) do
+        times[name] = {}
+        if name == "numba" then
+            prepare_numba(case, size)
+        end
+        ask(sides[name], request) -- inputs, compilation, warm caches
+    end
+    for round = 1, rounds do
+        local answers = {}
+        for k = 1, #names do
+            local name = names[(k + round) % #names + 1]
+            local ns, answer = ask(sides[name], request):match("^(%S+) (%S+)$")
+            times[name][round] = tonumber(ns) / calls
+            answers[name] = tonumber(answer)
+        end
+        for _, name in ipairs(names) do check(case, answers.native, name, answers[name]) end
+    end
+    return times
+end
+
+-- Ratios of medians come with the quartiles of the rounds' ratios.
+local function ratio(times, base, other)
+    local ratios = {}
+    for round = 1, rounds do ratios[round] = times[base][round] / times[other][round] end
+    return quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75)
+end
+
+local function show_ratio(times, base, other)
+    local middle, low, high = ratio(times, base, other)
+    return ("%7.2f %-15s"):format(middle, ("[%.2f-%.2f]"):format(low, high))
+end
+
+-- ---- tables ------------------------------------------------------------------------------------
+
+local collected = {}
+
+local function collect(key, value)
+    collected[key] = collected[key] or {}
+    table.insert(collected[key], value)
+end
+
+local function wanted(case)
+    return case.name:find(filter) ~= nil
+end
+
+local function row(case, size, calls, names, pairs_)
+    local ok, times = pcall(measure, case, size, calls, names)
+    if not ok then
+        failed = true
+        print(("%-15s FAILED: %s"):format(case.name, times))
+        return
+    end
+    local line = {("%-15s %9.1f"):format(case.name, quantile(times.native, 0.5) / 1e3)}
+    for _, pair in ipairs(pairs_) do
+        local base, other, key = pair[1], pair[2], pair[3]
+        line[#line + 1] = sides[base] and show_ratio(times, base, other)
+            or ("%-23s"):format("not measured")
+        if sides[base] then
+            collect(key, (ratio(times, base, other)))
+            if pair[4] then
+                collect(pair[4](case), (ratio(times, base, other)))
+            end
+        end
+    end
+    print((table.concat(line, " "):gsub(" *$", "")))
+    io.stdout:flush()
+end
+
+local heading = "kernel          native us" .. ("    %-20s"):rep(6)
+
+local function group(case)
+    return case.parallel and "block VM, data-parallel" or "block VM, the rest"
+end
+
+local function cache_table()
+    print("\nin the L2 cache: native, microseconds a call; its speed against others'"
+        .. " (median of the rounds' ratios [quartiles])")
+    print("block VM against Lua; the scalar VM's code optimised against as built")
+    print((heading:format("gcc -O3", "LuaJIT FFI", "Numba", "Lua 5.4", "VM/Lua 5.4", "optimiser")
+        :gsub(" *$", "")))
+    local names = {"native", "gcc", "luajit", "lua", "vm", "scalar", "unoptimised"}
+    if sides.numba then
+        names[#names + 1] = "numba"
+    end
+    for _, case in ipairs(work.cases) do
+        if wanted(case) then
+            row(case, case.l2, case.calls, names, {{"gcc", "native", "gcc, L2"},
+                {"luajit", "native", "LuaJIT"}, {"numba", "native", "Numba"},
+                {"lua", "native", "Lua 5.4"}, {"lua", "vm", "VM", group},
+                {"unoptimised", "scalar", "optimiser"}})
+        end
+    end
+end
+
+local function memory_table()
+    print("\nin memory (about 120 MB and more): speed of native against gcc -O3 -march=native")
+    print((heading:format("gcc -O3", "", "", "", "", ""):gsub(" *$", "")))
+    for _, case in ipairs(work.cases) do
+        if wanted(case) and case.dram then
+            row(case, case.dram, 1, {"native", "gcc"}, {{"gcc", "native", "gcc, memory"}})
+        end
+    end
+end
+
+local function compile_table()
+    local native, scalar = {}, {}
+    for _, case in ipairs(work.cases) do
+        if wanted(case) then
+            native[#native + 1] = tonumber(ask(sides.native, "compile " .. case.name)) / 1e6
+            scalar[#scalar + 1] = tonumber(ask(sides.scalar, "compile " .. case.name)) / 1e6
+        end
+    end
+    local function line(name, list, goal)
+        print(("%-40s median %.2f ms, %.2f to %.2f  %s"):format(name, quantile(list, 0.5),
+            quantile(list, 0), quantile(list, 1), goal))
+    end
+    print("\ncompile time of a kernel")
+    line("native, warm", native, "(goal: median 10 ms)")
+    line("VM", scalar, "(goal: 0.3 ms)")
+    if #numba_compile > 0 then
+        line("Numba, compile()", numba_compile, "")
+    end
+    for _, tier in ipairs {"native", "vm", "scalar"} do
+        local kernel, c, ratios = {}, {}, {}
+        for i = 1, 9 do
+            local a, b = ask(sides[tier], "call"):match("^(%S+) (%S+)$")
+            kernel[i], c[i] = tonumber(a), tonumber(b)
+            ratios[i] = kernel[i] / c[i]
+        end
+        print(("call, 3 floats, %-24s %.0f ns, a C function %.0f ns: %.2f [%.2f-%.2f] times"
+            .. "  (goal: 2)"):format(tier, quantile(kernel, 0.5), quantile(c, 0.5),
+            quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75)))
+    end
+end
+
+local goals = {
+    {"gcc, L2", 0.95, "native against gcc -O3 -march=native, L2"},
+    {"gcc, memory", 0.95, "native against gcc -O3 -march=native, memory"},
+    {"Numba", 1.2, "native against Numba"},
+    {"LuaJIT", 3, "native against LuaJIT, FFI arrays"},
+    {"Lua 5.4", 60, "native against Lua 5.4"},
+    {"block VM, data-parallel", 10, "VM against Lua 5.4, data-parallel kernels"},
+    {"block VM, the rest", 2, "VM against Lua 5.4, the rest"},
+    {"optimiser", nil, "scalar VM, optimiser on against off"},
+}
+
+local function goals_table()
+    print("\ngeometric means                                     ratio    goal   least   kernels")
+    for _, goal in ipairs(goals) do
+        local values = collected[goal[1]]
+        if values then
+            print(("%-48s %8.2f  %6s  %6.2f   %d"):format(goal[3], geomean(values),
+                goal[2] and tostring(goal[2]) or "-", quantile(values, 0), #values))
+        else
+            print(("%-48s not measured"):format(goal[3]))
+        end
+    end
+end
+
+open_sides()
+cache_table()
+memory_table()
+compile_table()
+goals_table()
+os.exit(not failed, true)

@@ -1,0 +1,118 @@
+-- SPDX-License-Identifier: MIT
+--
+-- peer_engine.lua TIER - cns.kernels compiled (native, vm, scalar; unoptimised: scalar as built),
+-- or "lua": the same functions over plain tables, run by Lua.
+
+local cns = require "cns"
+local kernels = require "cns.kernels"
+local work = require "work"
+
+local tier = arg[1]
+local options = {native = {tier = "native"}, vm = {tier = "vm"}, scalar = {tier = "scalar"},
+    unoptimised = {tier = "scalar", optimise = false}}
+
+local function mix(i, salt)
+    local m = (i * 7919 + salt * 104729) % 1000003
+    return m * m % 1000003
+end
+
+-- work.element for all elements; memory-sized inputs would take minutes in Lua.
+local function fill(x, form, salt, modulo, scale, add)
+    for i = 1, #x do
+        if form == 1 then
+            x[i] = mix(i, salt) % modulo * scale + add
+        elseif form == 2 then
+            x[i] = mix(i, salt) % 9 + mix(i, salt + 1) % 4 * 256 + mix(i, salt + 2) % 4 * 16777216
+        elseif form == 3 then
+            x[i] = math.min(2 * i - 1, salt)
+        else
+            x[i] = (i + 1) // 2 + 1 + mix(i, salt) % 64
+        end
+    end
+end
+
+local forms = {mix = 1, word = 2, first = 3, follower = 4}
+local fill_kernel = cns.jit(fill, {wait = true})
+
+local function array(d)
+    local n = math.tointeger(d.n)
+    if tier == "lua" then
+        local list, element = {}, work.element
+        local integral = d.kind ~= "f64"
+        for i = 1, n do
+            list[i] = integral and math.tointeger(element(d, i)) or element(d, i)
+        end
+        return list
+    end
+    local buffer = cns.buffer(d.kind, n)
+    fill_kernel(buffer, forms[d.form], d.salt, d.modulo, d.scale, d.add)
+    return buffer
+end
+
+local compiled = {}
+
+local function kernel_of(name)
+    if tier == "lua" then
+        return kernels[name]
+    end
+    compiled[name] = compiled[name] or cns.jit(kernels[name], options[tier])
+    return compiled[name]
+end
+
+local function prepare(case, size)
+    local descriptions = case.args(size)
+    local arguments = {}
+    for i, d in ipairs(descriptions) do
+        arguments[i] = type(d) == "table" and array(d) or d
+    end
+    local f, unpack = kernel_of(case.name), table.unpack
+    return function(calls)
+        local returned
+        for _ = 1, calls do returned = f(unpack(arguments)) end
+        return returned
+    end, function(returned)
+        if case.name == "fnv1a64" then
+            returned = returned & 0xffffffff
+        end
+        return work.checksum(case, arguments, descriptions, returned,
+            function(x, i) return x[math.tointeger(i)] end)
+    end
+end
+
+-- ---- compile time and call cost ----------------------------------------------------------------
+
+local function types_of(case)
+    local types = {}
+    for i, d in ipairs(case.args(case.l2)) do
+        types[i] = type(d) == "table" and d.kind .. "[]"
+            or math.type(d) == "integer" and "i64" or "f64"
+    end
+    return types
+end
+
+-- Nanoseconds to compile a kernel from nothing.
+local function compile(name)
+    local types = types_of(work.cases[name])
+    collectgarbage()
+    local began = cns.clock_ns()
+    local kernel <close> = cns.jit(kernels[name], options[tier])
+    kernel:compile(table.unpack(types))
+    return cns.clock_ns() - began
+end
+
+local function calls_of(f, n)
+    local began = cns.clock_ns()
+    for _ = 1, n do f(1.5, 2.5, 3.5) end
+    return (cns.clock_ns() - began) / n
+end
+
+work.serve(prepare, cns.clock_ns, function(line)
+    local name = line:match("^compile (%S+)$")
+    if name then
+        return ("%d"):format(compile(name))
+    elseif line == "call" then
+        local f = cns.jit(function(a, b, c) return a + b + c end, options[tier])
+        f(1.5, 2.5, 3.5)
+        return ("%.17g %.17g"):format(calls_of(f, 200000), calls_of(math.max, 200000))
+    end
+end)
