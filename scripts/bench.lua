@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- bench.lua - plain Lua 5.4 against the engine, on three workloads; every answer is compared.
+-- bench.lua - plain Lua 5.4 against the engine, on five workloads; every answer is compared.
 --
 --     cnsengine run scripts/bench.lua [--set rounds=11] [--set only=NAME] [--set count=10000]
 --
@@ -16,6 +16,7 @@ local cns = require "cns"
 local bench = require "cns.bench"
 local report = require "cns.report"
 local stats = require "cns.stats"
+local kernels = require "cns.kernels"
 local blake2b = require "peers.blake2b"
 
 local count = host.param("count", 10000)
@@ -228,11 +229,167 @@ local function parallel_rows(run)
     }
 end
 
+---------------------------------------------------------------------------------------------------
+-- Kernels: the same functions over plain tables, run by Lua, and over buffers, compiled
+
+local tiers = {
+    {name = "VM", options = {tier = "vm"}}, {name = "JIT", options = {tier = "native"}},
+}
+
+-- The named kernels, compiled for a tier by using them once, and what that took.
+local function compiled(tier, names, use)
+    local set = {}
+    for _, name in ipairs(names) do
+        set[name] = cns.jit(kernels[name], tier.options)
+    end
+    local began = cns.clock_ns()
+    use(set)
+    return set, ("%.1f ms"):format((cns.clock_ns() - began) * 1e-6)
+end
+
+-- One row a tier. spec.with(set, ctx) does the work with a set of kernels, spec.plain(ctx) in Lua.
+local function kernel_rows(run, spec)
+    for _, tier in ipairs(tiers) do
+        local name = ("%s, %s"):format(spec.name, tier.name)
+        local there, why = pcall(cns.jit(function() end, tier.options))
+        if there then
+            local trial = {seed = host.seed}
+            spec.setup(trial)
+            local set, took = compiled(tier, spec.kernels, function(new)
+                spec.with(new, trial)
+            end)
+            run:compare {
+                name = name, items = spec.items, unit = spec.unit, rounds = rounds,
+                setup = spec.setup, verify = spec.verify,
+                note = ("%s; compiled before, first use took %s"):format(spec.note, took),
+                base = {label = "plain Lua", run = spec.plain},
+                other = {label = "kernels, " .. tier.name, run = function(ctx)
+                    return spec.with(set, ctx)
+                end},
+            }
+        else
+            run:missing(name, "not measured", why)
+        end
+    end
+end
+
+local function integers(n, random, low, high)
+    local list = {}
+    for i = 1, n do list[i] = low + random(high - low + 1) - 1 end
+    return list
+end
+
+-- A table or a buffer against a table.
+local function same_elements(a, b, n)
+    for i = 1, n do
+        if a[i] ~= b[i] then
+            return false, ("element %d: %s and %s"):format(i, tostring(a[i]), tostring(b[i]))
+        end
+    end
+    return true
+end
+
+local constraints = 64
+
+local function constraint_rows(run)
+    kernel_rows(run, {
+        name = "constraint", items = constraints * count, unit = "checks",
+        kernels = {"validate", "range_matrix"},
+        note = "64 constraints (min, max, exact) over all values, then the matrix of values and 16 "
+            .. "ranges; the values' conversion from a list inside",
+        setup = function(ctx)
+            local random = stats.random(ctx.seed)
+            ctx.values = integers(count, random, 0, 999)
+            ctx.kinds, ctx.limits = integers(constraints, random, 1, 3),
+                integers(constraints, random, 0, 999)
+            ctx.low, ctx.high = integers(16, random, 0, 499), integers(16, random, 400, 999)
+        end,
+        plain = function(ctx)
+            local broken, inside = {}, {}
+            local total = kernels.validate(ctx.kinds, ctx.limits, ctx.values, broken)
+            return {broken, inside, total,
+                kernels.range_matrix(ctx.values, ctx.low, ctx.high, inside)}
+        end,
+        with = function(set, ctx)
+            local values <close> = cns.buffer("i32", ctx.values)
+            local rules, limits = cns.buffer("u8", ctx.kinds), cns.buffer("i32", ctx.limits)
+            local low, high = cns.buffer("i32", ctx.low), cns.buffer("i32", ctx.high)
+            local broken, inside = cns.buffer("i64", constraints), cns.buffer("u8", 16 * count)
+            local total = set.validate(rules, limits, values, broken)
+            return {broken, inside, total, set.range_matrix(values, low, high, inside)}
+        end,
+        verify = function(a, b)
+            if a[3] ~= b[3] or a[4] ~= b[4] then
+                return false, ("%d, %d and %d, %d"):format(a[3], a[4], b[3], b[4])
+            end
+            local good, why = same_elements(a[1], b[1], constraints)
+            if good then
+                good, why = same_elements(a[2], b[2], 16 * count)
+            end
+            return good, why
+        end,
+    })
+end
+
+-- Handlers become instructions, these are optimised, then signals are dispatched. What is given
+-- lies in tables on one side, in buffers on the other, as it would in a program of that kind.
+local function bytecode_rows(run)
+    local signals = 10 * count
+    kernel_rows(run, {
+        name = "bytecode", items = count, unit = "handlers",
+        kernels = {"handler_code", "peephole", "dispatch"},
+        note = "code for each handler, optimised (peephole), and 10 signals a handler dispatched; "
+            .. "handlers and signals lie in tables, in buffers for the engine",
+        setup = function(ctx)
+            local random = stats.random(ctx.seed)
+            ctx.operations, ctx.targets = integers(count, random, 1, 4),
+                integers(count, random, 1, 1000)
+            ctx.handlers = integers(256, random, 0, count)
+            ctx.kinds, ctx.payloads = integers(signals, random, 0, 255),
+                integers(signals, random, -1000, 1000)
+            ctx.buffers = {
+                operations = cns.buffer("u8", ctx.operations),
+                targets = cns.buffer("u16", ctx.targets),
+                handlers = cns.buffer("u32", ctx.handlers), kinds = cns.buffer("u8", ctx.kinds),
+                payloads = cns.buffer("i32", ctx.payloads),
+            }
+        end,
+        plain = function(ctx)
+            local code, entries, state = {}, {}, {}
+            for i = 1, 1000 do state[i] = 0 end
+            kernels.handler_code(ctx.operations, ctx.targets, code, entries)
+            local length = kernels.peephole(code, code)
+            return {code, entries, state, length, kernels.dispatch(ctx.kinds, ctx.payloads,
+                ctx.handlers, ctx.operations, ctx.targets, state)}
+        end,
+        with = function(set, ctx)
+            local data = ctx.buffers
+            local code, entries = cns.buffer("i64", 5 * count), cns.buffer("u32", count)
+            local state = cns.buffer("i64", 1000)
+            local used = set.handler_code(data.operations, data.targets, code, entries)
+            local length = set.peephole(code:slice(1, used), code)
+            return {code, entries, state, length, set.dispatch(data.kinds, data.payloads,
+                data.handlers, data.operations, data.targets, state)}
+        end,
+        verify = function(a, b)
+            if a[4] ~= b[4] or a[5] ~= b[5] then
+                return false, ("%d, %d and %d, %d"):format(a[4], a[5], b[4], b[5])
+            end
+            local good, why = same_elements(a[1], b[1], a[4])
+            for part, n in pairs {[2] = count, [3] = 1000} do
+                if good then
+                    good, why = same_elements(a[part], b[part], n)
+                end
+            end
+            return good, why
+        end,
+    })
+end
+
 local run = bench.new {title = "Benchmarks: plain Lua 5.4 against the engine"}
 local rows = {
     {"hash", hash_rows}, {"memory", memory_row}, {"parallel", parallel_rows},
-    {"constraint", function() run:missing("constraint", "not built", "the solver is to come") end},
-    {"bytecode", function() run:missing("bytecode", "not built", "the VM is to come") end},
+    {"constraint", constraint_rows}, {"bytecode", bytecode_rows},
 }
 local found = false
 for _, row in ipairs(rows) do

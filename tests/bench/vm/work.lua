@@ -54,10 +54,10 @@ function work.element(d, i)
     return (i - i % 2) / 2 + i % 2 + 1 + mix(i, d.salt) % 64
 end
 
--- Each: name; elements when it fits into the L2 cache, and in memory (nil: it makes no sense); calls
--- a round; arguments; which of them are the answer, besides what is returned; the call in the order
--- of C's arguments; how much gcc's answer may differ, relatively, since it fuses a * b + c (1e-9).
--- parallel: the iterations do not depend on each other.
+-- Each: name; elements when it fits into the L2 cache, and in memory (nil: it makes no sense);
+-- calls a round; arguments; which of them are the answer, besides what is returned; the call with
+-- C's order of arguments; how much gcc's answer may differ, relatively, since it fuses a * b + c
+-- (1e-9). parallel: the iterations do not depend on each other.
 work.cases = {
     {"saxpy", 32768, 10000000, 100, out = {3}, parallel = true,
         args = function(n) return {0.5, unit(n, 1), unit(n, 2)} end,
