@@ -21,11 +21,12 @@ static cns_status run(cns_ir_function *function, const pass *passes, size_t coun
 #define RUN(function, passes) run(function, passes, sizeof(passes) / sizeof *(passes))
 
 /* Up to where loops are forked. */
-static const pass simplify[] = {cns_pass_parameters, cns_pass_fold,   cns_pass_parameters,
-                                cns_pass_fold,       cns_pass_blocks, cns_pass_dead};
+static const pass simplify[] = {cns_pass_parameters, cns_pass_fold, cns_pass_parameters,
+                                cns_pass_fold,       cns_pass_dead, cns_pass_gvn,
+                                cns_pass_fold,       cns_pass_dead, cns_pass_blocks};
 
-static const pass improve[] = {cns_pass_fold,   cns_pass_dead, cns_pass_blocks,
-                               cns_pass_bounds, cns_pass_fold, cns_pass_dead};
+static const pass improve[] = {cns_pass_fold, cns_pass_gvn,  cns_pass_bounds,
+                               cns_pass_fold, cns_pass_dead, cns_pass_blocks};
 
 static cns_status finish(cns_ir_function *function, cns_optimise_level level) {
     cns_status status = level == CNS_OPTIMISE_NONE ? CNS_OK : RUN(function, improve);

@@ -13,7 +13,10 @@
 #include "vm/passes.h"
 #include "vm/reduction.h"
 
-enum { COST_LIMIT = 1 << 20 };
+enum {
+    COST_LIMIT = 1 << 20,
+    ROUNDING_COST = 32 /* of an iteration whose sums are rounded */
+};
 
 typedef struct outliner {
     cns_ir_function *f;
@@ -224,7 +227,21 @@ static cns_status check_stores(outliner *o) {
     return CNS_OK;
 }
 
+/* Where the loop is cut decides how a float sum is rounded: that must not depend on how well the
+ * iteration was optimised. */
+static bool sums_floats(const outliner *o) {
+    bool any = false;
+    for (uint32_t c = 0; c < o->carried_count; c++) {
+        any |= o->carried[c].reduction == CNS_REDUCE_SUM_F64 ||
+               o->carried[c].reduction == CNS_REDUCE_PRODUCT_F64;
+    }
+    return any;
+}
+
 static uint32_t cost_of(const outliner *o) {
+    if (sums_floats(o)) {
+        return ROUNDING_COST;
+    }
     uint32_t depth = o->shape.loops[o->loop].depth;
     uint64_t cost = 1;
     for (uint32_t b = 0; b < o->f->block_count; b++) {

@@ -434,6 +434,10 @@ void support_ir_outcome_of(const cns_ir_function *function, uint64_t seed,
         arguments[i].count = 1 + cns_rng_below(&rng, SUPPORT_IR_ELEMENTS);
         arguments[i].count = arguments[i].count < 4 ? SUPPORT_IR_ELEMENTS : arguments[i].count;
     }
+    if (seed & 1) { /* views of the same bytes */
+        arguments[1].data = out->elements[0];
+        arguments[3].data = (uint8_t *)out->elements[0] + 4;
+    }
     for (int i = 0; i < 2; i++) {
         cns_vm_value *s = arguments + SUPPORT_IR_BUFFERS + i;
         s[0].integer = integers[cns_rng_below(&rng, sizeof integers / sizeof *integers)];

@@ -27,6 +27,7 @@ static const struct {
     {"fold", cns_pass_fold},
     {"blocks", cns_pass_blocks},
     {"dead", cns_pass_dead},
+    {"gvn", cns_pass_gvn},
     {"all", whole},
 };
 enum { PASSES = sizeof passes / sizeof *passes };
@@ -231,6 +232,52 @@ static const golden goldens[] = {
      "block 1():\n"
      "  branch b 2() 1()\n"
      "block 2():\n"
+     "  return\n"},
+    /* what was computed above, either way round, and what traps; not what another arm did */
+    {"gd",
+     "  s = add.i64 i, j\n  q = idiv.i64 i, j\n  branch b 1() 2()\n"
+     "block 1():\n"
+     "  t = add.i64 j, i\n  p = idiv.i64 i, j\n  m = mul.i64 i, j\n  r = sub.i64 t, p\n"
+     "  jump 3(r, m)\n"
+     "block 2():\n"
+     "  n = mul.i64 i, j\n  d = sub.i64 j, i\n"
+     "  jump 3(n, d)\n"
+     "block 3(v: i64, w: i64):\n"
+     "  return v, w\n",
+     "  s = add.i64 i, j\n  q = idiv.i64 i, j\n  branch b 1() 2()\n"
+     "block 1():\n"
+     "  m = mul.i64 i, j\n  r = sub.i64 s, q\n"
+     "  jump 3(r, m)\n"
+     "block 2():\n"
+     "  n = mul.i64 i, j\n  d = sub.i64 j, i\n"
+     "  jump 3(n, d)\n"
+     "block 3(v: i64, w: i64):\n"
+     "  return v, w\n"},
+    /* floats keep their order; loads up to a store of whatever buffer; what was stored whole */
+    {"gd",
+     "  s = add.f64 x, y\n  t = add.f64 y, x\n  l = load f, i\n  m = load f, i\n"
+     "  store u, j, i\n  n = load f, i\n  store f, i, x\n  o = load f, i\n"
+     "  store u, i, j\n  p = load u, i\n"
+     "  return s, t, l, m, n, o, p\n",
+     "  s = add.f64 x, y\n  t = add.f64 y, x\n  l = load f, i\n"
+     "  store u, j, i\n  n = load f, i\n  store f, i, x\n"
+     "  store u, i, j\n  p = load u, i\n"
+     "  return s, t, l, l, n, x, p\n"},
+    /* a loop that writes nothing keeps what was loaded before it, another does not */
+    {"gd",
+     "  l = load f, i\n  jump 1()\n"
+     "block 1():\n"
+     "  m = load f, i\n  t = lt.f64 m, l\n  branch t 2() 1()\n"
+     "block 2():\n"
+     "  n = load f, i\n  k = lt.f64 n, l\n  store f, i, y\n  branch k 3() 2()\n"
+     "block 3():\n"
+     "  return\n",
+     "  l = load f, i\n  jump 1()\n"
+     "block 1():\n"
+     "  t = lt.f64 l, l\n  branch t 2() 1()\n"
+     "block 2():\n"
+     "  n = load f, i\n  k = lt.f64 n, l\n  store f, i, y\n  branch k 3() 2()\n"
+     "block 3():\n"
      "  return\n"},
 };
 
