@@ -46,7 +46,7 @@ local function ask(side, request)
 end
 
 local function open_sides()
-    for _, tier in ipairs {"native", "vm", "scalar", "unoptimised", "lua"} do
+    for _, tier in ipairs {"native", "vm", "scalar", "unoptimised", "parallel", "lua"} do
         open_side(tier, ("lua5.4 '%s/peer_engine.lua' %s"):format(here, tier))
     end
     open_side("gcc", ("luajit '%s/peer_luajit.lua' '%s' '%s/loops.h'"):format(here, library, here))
@@ -170,9 +170,12 @@ local function row(case, size, calls, names, pairs_)
         line[#line + 1] = sides[base] and show_ratio(times, base, other)
             or ("%-23s"):format("not measured")
         if sides[base] then
-            collect(key, (ratio(times, base, other)))
-            if pair[4] then
-                collect(pair[4](case), (ratio(times, base, other)))
+            local value = ratio(times, base, other)
+            collect(key, value)
+            if key == "gcc, L2" and case.divergent then
+                collect("divergent", value)
+            elseif key == "VM" then
+                collect(case.parallel and "VM, data-parallel" or "VM, the rest", value)
             end
         end
     end
@@ -181,10 +184,6 @@ local function row(case, size, calls, names, pairs_)
 end
 
 local heading = "kernel          native us" .. ("    %-20s"):rep(6)
-
-local function group(case)
-    return case.parallel and "block VM, data-parallel" or "block VM, the rest"
-end
 
 local function cache_table()
     print("\nin the L2 cache: native, microseconds a call; its speed against others'"
@@ -200,7 +199,7 @@ local function cache_table()
         if wanted(case) then
             row(case, case.l2, case.calls, names, {{"gcc", "native", "gcc, L2"},
                 {"luajit", "native", "LuaJIT"}, {"numba", "native", "Numba"},
-                {"lua", "native", "Lua 5.4"}, {"lua", "vm", "VM", group},
+                {"lua", "native", "Lua 5.4"}, {"lua", "vm", "VM"},
                 {"unoptimised", "scalar", "optimiser"}})
         end
     end
@@ -216,7 +215,27 @@ local function memory_table()
     end
 end
 
+-- The kernels over cns.prange against the same on one thread.
+local function parallel_table()
+    print("\nover cns.prange: microseconds a call on all cores; its speed against one thread's")
+    for _, entry in ipairs {{"mandelbrot", 512}, {"matmul", 512}} do
+        local case = work.cases[entry[1]]
+        if wanted(case) then
+            local ok, times = pcall(measure, case, entry[2], 1, {"native", "parallel"})
+            if ok then
+                collect("parallel", (ratio(times, "native", "parallel")))
+                print(("%-15s %9.1f %s"):format(case.name, quantile(times.parallel, 0.5) / 1e3,
+                    show_ratio(times, "native", "parallel")))
+            else
+                failed = true
+                print(("%-15s FAILED: %s"):format(case.name, times))
+            end
+        end
+    end
+end
+
 local function compile_table()
+    local first = tonumber(ask(sides.native, "first")) / 1e6
     local native, scalar = {}, {}
     for _, case in ipairs(work.cases) do
         if wanted(case) then
@@ -230,6 +249,7 @@ local function compile_table()
     end
     print("\ncompile time of a kernel")
     line("native, warm", native, "(goal: median 10 ms)")
+    print(("%-40s %.1f ms  (goal: 250 ms)"):format("native, the first of a process", first))
     line("VM", scalar, "(goal: 0.3 ms)")
     if #numba_compile > 0 then
         line("Numba, compile()", numba_compile, "")
@@ -250,11 +270,13 @@ end
 local goals = {
     {"gcc, L2", 0.95, "native against gcc -O3 -march=native, L2"},
     {"gcc, memory", 0.95, "native against gcc -O3 -march=native, memory"},
+    {"divergent", 3, "the same, divergent kernels, L2"},
+    {"parallel", 1.9, "native over cns.prange against one thread"},
     {"Numba", 1.2, "native against Numba"},
     {"LuaJIT", 3, "native against LuaJIT, FFI arrays"},
     {"Lua 5.4", 60, "native against Lua 5.4"},
-    {"block VM, data-parallel", 10, "VM against Lua 5.4, data-parallel kernels"},
-    {"block VM, the rest", 2, "VM against Lua 5.4, the rest"},
+    {"VM, data-parallel", 10, "VM against Lua 5.4, data-parallel kernels"},
+    {"VM, the rest", 2, "VM against Lua 5.4, the rest"},
     {"optimiser", nil, "scalar VM, optimiser on against off"},
 }
 
@@ -274,6 +296,7 @@ end
 open_sides()
 cache_table()
 memory_table()
+parallel_table()
 compile_table()
 goals_table()
 os.exit(not failed, true)

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- peer_engine.lua TIER - cns.kernels compiled (native, vm, scalar; unoptimised: scalar as built),
--- or "lua": the same functions over plain tables, run by Lua.
+-- or "lua": the same functions over plain tables, run by Lua; or "parallel": some of them over
+-- cns.prange.
 
 local cns = require "cns"
 local kernels = require "cns.kernels"
@@ -9,7 +10,7 @@ local work = require "work"
 
 local tier = arg[1]
 local options = {native = {tier = "native"}, vm = {tier = "vm"}, scalar = {tier = "scalar"},
-    unoptimised = {tier = "scalar", optimise = false}}
+    unoptimised = {tier = "scalar", optimise = false}, parallel = {tier = "native"}}
 
 local function mix(i, salt)
     local m = (i * 7919 + salt * 104729) % 1000003
@@ -32,7 +33,15 @@ local function fill(x, form, salt, modulo, scale, add)
 end
 
 local forms = {mix = 1, word = 2, first = 3, follower = 4}
-local fill_kernel = cns.jit(fill, {wait = true})
+
+-- Nanoseconds until the first kernel of this process has run; loads LLVM, where there is one.
+local fill_kernel, first_use
+do
+    local began = cns.clock_ns()
+    fill_kernel = cns.jit(fill, {wait = true})
+    fill_kernel(cns.buffer("f64", 1), 1, 0, 1, 1, 0)
+    first_use = cns.clock_ns() - began
+end
 
 local function array(d)
     local n = math.tointeger(d.n)
@@ -51,11 +60,41 @@ end
 
 local compiled = {}
 
+local parallel = {}
+
+function parallel.mandelbrot(out, width, height, limit, left, top, step)
+    for at in cns.prange(width * height) do
+        local row, column = (at - 1) // width, (at - 1) % width
+        local ci, cr = top + row * step, left + column * step
+        local zr, zi, n = 0.0, 0.0, 0
+        while n < limit and zr * zr + zi * zi <= 4.0 do
+            zr, zi, n = zr * zr - zi * zi + cr, 2.0 * zr * zi + ci, n + 1
+        end
+        out[at] = n
+    end
+end
+
+function parallel.matmul(a, b, c, n)
+    for i in cns.prange(n) do
+        local row = (i - 1) * n
+        for j = row + 1, row + n do
+            c[j] = 0.0
+        end
+        for k = 1, n do
+            local factor, other = a[row + k], (k - 1) * n
+            for j = 1, n do
+                c[row + j] = c[row + j] + factor * b[other + j]
+            end
+        end
+    end
+end
+
 local function kernel_of(name)
     if tier == "lua" then
         return kernels[name]
     end
-    compiled[name] = compiled[name] or cns.jit(kernels[name], options[tier])
+    compiled[name] = compiled[name]
+        or cns.jit((tier == "parallel" and parallel or kernels)[name], options[tier])
     return compiled[name]
 end
 
@@ -110,6 +149,8 @@ work.serve(prepare, cns.clock_ns, function(line)
     local name = line:match("^compile (%S+)$")
     if name then
         return ("%d"):format(compile(name))
+    elseif line == "first" then
+        return ("%d"):format(first_use)
     elseif line == "call" then
         local f = cns.jit(function(a, b, c) return a + b + c end, options[tier])
         f(1.5, 2.5, 3.5)

@@ -57,7 +57,7 @@ end
 -- Each: name; elements when it fits into the L2 cache, and in memory (nil: it makes no sense);
 -- calls a round; arguments; which of them are the answer, besides what is returned; the call with
 -- C's order of arguments; how much gcc's answer may differ, relatively, since it fuses a * b + c
--- (1e-9). parallel: the iterations do not depend on each other.
+-- (1e-9). parallel: the iterations do not depend on each other; divergent: they go different ways.
 work.cases = {
     {"saxpy", 32768, 10000000, 100, out = {3}, parallel = true,
         args = function(n) return {0.5, unit(n, 1), unit(n, 2)} end,
@@ -83,10 +83,10 @@ work.cases = {
     {"spectral_norm", 200, nil, 2, out = {1},
         args = function(n) return {unit(n, 1), unit(n, 2), unit(n, 3), 2} end,
         low = function(f, n, a) return f(n, a[1], a[2], a[3], 2) end},
-    {"mandelbrot", 128, nil, 1, out = {1}, parallel = true, tolerance = 1e-3,
+    {"mandelbrot", 128, nil, 1, out = {1}, parallel = true, divergent = true, tolerance = 1e-3,
         args = function(n) return {zeros("i32", n * n), n, n, 200, -2.0, -1.25, 2.5 / n} end,
         low = function(f, n, a) return f(a[1], n, n, 200, -2.0, -1.25, 2.5 / n) end},
-    {"black_scholes", 16384, 3000000, 2, out = {6, 7}, parallel = true,
+    {"black_scholes", 16384, 3000000, 2, out = {6, 7}, parallel = true, divergent = true,
         args = function(n)
             return {numbers("f64", n, 1, 9001, 0.01, 10), numbers("f64", n, 2, 9001, 0.01, 10),
                 numbers("f64", n, 3, 301, 0.01, 0.1), 0.05, 0.3, zeros("f64", n), zeros("f64", n)}
