@@ -28,6 +28,7 @@ static const struct {
     {"blocks", cns_pass_blocks},
     {"dead", cns_pass_dead},
     {"gvn", cns_pass_gvn},
+    {"hoist", cns_pass_hoist},
     {"all", whole},
 };
 enum { PASSES = sizeof passes / sizeof *passes };
@@ -277,6 +278,44 @@ static const golden goldens[] = {
      "  t = lt.f64 l, l\n  branch t 2() 1()\n"
      "block 2():\n"
      "  n = load f, i\n  k = lt.f64 n, l\n  store f, i, y\n  branch k 3() 2()\n"
+     "block 3():\n"
+     "  return\n"},
+    /* free values go out of both loops; a division and a load go as long as they come first */
+    {"hd",
+     "  jump 1(i)\n"
+     "block 1(o: i64):\n"
+     "  q = idiv.i64 i, j\n  l = load f, i\n  jump 2(o)\n"
+     "block 2(k: i64):\n"
+     "  s = add.i64 i, j\n  t = mul.i64 s, o\n  n = add.i64 k, t\n  c = lt.i64 n, q\n"
+     "  branch c 2(n) 3()\n"
+     "block 3():\n"
+     "  d = lt.i64 o, s\n  branch d 1(n) 4()\n"
+     "block 4():\n"
+     "  return l\n",
+     "  q = idiv.i64 i, j\n  l = load f, i\n  s = add.i64 i, j\n  jump 1(i)\n"
+     "block 1(o: i64):\n"
+     "  t = mul.i64 s, o\n  jump 2(o)\n"
+     "block 2(k: i64):\n"
+     "  n = add.i64 k, t\n  c = lt.i64 n, q\n"
+     "  branch c 2(n) 3()\n"
+     "block 3():\n"
+     "  d = lt.i64 o, s\n  branch d 1(n) 4()\n"
+     "block 4():\n"
+     "  return l\n"},
+    /* a preheader is made; what comes behind a store stays, and loads do */
+    {"hd",
+     "  z = const.i64 0\n  branch b 1(i) 3()\n"
+     "block 1(k: i64):\n"
+     "  store f, k, x\n  q = idiv.i64 i, j\n  l = load f, i\n  w = mul.f64 x, y\n"
+     "  c = lt.f64 l, w\n  n = add.i64 k, q\n  branch c 1(n) 3()\n"
+     "block 3():\n"
+     "  return\n",
+     "  branch b 4() 3()\n"
+     "block 4():\n"
+     "  w = mul.f64 x, y\n  jump 1(i)\n"
+     "block 1(k: i64):\n"
+     "  store f, k, x\n  q = idiv.i64 i, j\n  l = load f, i\n"
+     "  c = lt.f64 l, w\n  n = add.i64 k, q\n  branch c 1(n) 3()\n"
      "block 3():\n"
      "  return\n"},
 };
