@@ -6,7 +6,8 @@
 -- All sides run in every round, the first one turning; a ratio is taken within each round, and its
 -- median is given with its quartiles. Answers are compared in every round, as floats to the last
 -- digit; gcc alone may differ by the rounding that fusing a * b + c saves. Inputs are made once, so
--- all sides have made the same number of calls when they are compared.
+-- all sides have made the same number of calls when they are compared. CNS_BENCH_TABLE names a file
+-- for the times, which plot.lua draws; CNS_BENCH_ROUNDS is the number of rounds.
 
 local work = require "work"
 
@@ -157,6 +158,20 @@ local function wanted(case)
     return case.name:find(filter) ~= nil
 end
 
+local samples = os.getenv("CNS_BENCH_TABLE")
+samples = samples and assert(io.open(samples, "w"))
+
+-- A line a side: kernel, size, side, median nanoseconds a call, lower and upper quartile.
+local function keep(case, size, times)
+    for _, side in ipairs(sides) do
+        local list = samples and times[side.name]
+        if list then
+            samples:write(("%s\t%d\t%s\t%.0f\t%.0f\t%.0f\n"):format(case.name, size, side.name,
+                quantile(list, 0.5), quantile(list, 0.25), quantile(list, 0.75)))
+        end
+    end
+end
+
 local function row(case, size, calls, names, pairs_)
     local ok, times = pcall(measure, case, size, calls, names)
     if not ok then
@@ -164,6 +179,7 @@ local function row(case, size, calls, names, pairs_)
         print(("%-15s FAILED: %s"):format(case.name, times))
         return
     end
+    keep(case, size, times)
     local line = {("%-15s %9.1f"):format(case.name, quantile(times.native, 0.5) / 1e3)}
     for _, pair in ipairs(pairs_) do
         local base, other, key = pair[1], pair[2], pair[3]
@@ -299,4 +315,7 @@ memory_table()
 parallel_table()
 compile_table()
 goals_table()
+if samples then
+    samples:close()
+end
 os.exit(not failed, true)
