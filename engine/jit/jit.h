@@ -71,8 +71,11 @@ typedef struct cns_jit_types {
 /* A counted loop without loops inside runs in chunks of at most CNS_JIT_POLL iterations, between
  * which it polls: the inner loop has no calls and stays open to LLVM's vectoriser. */
 typedef struct cns_jit_chunk {
-    bool counted; /* match holds */
-    bool active;  /* counted and innermost */
+    bool counted;     /* match holds */
+    bool active;      /* counted and innermost */
+    bool cold;        /* in the version of a loop that will likely trap */
+    bool grouped;     /* iterations run in groups: spmd.c */
+    bool holds_group; /* a loop inside does */
     cns_ir_for match;
     LLVMBasicBlockRef head; /* of the loop over chunks */
     LLVMValueRef remaining; /* at the chunk's begin */
@@ -85,6 +88,8 @@ enum { CNS_JIT_POLL = 65536, CNS_JIT_SYMBOL = 64 };
 
 /* The engine's function that runs a fork; known to the linker by this name. */
 #define CNS_JIT_FORK "cns_parallel_run_native"
+
+typedef struct cns_jit_group cns_jit_group;
 
 /* One function on its way into a module. */
 typedef struct cns_jit_lower {
@@ -112,6 +117,7 @@ typedef struct cns_jit_lower {
     LLVMMetadataRef
         weights; /* of branches that are hardly taken; of those that nearly always are */
     LLVMMetadataRef likely;
+    cns_jit_group *group; /* whose code is being made: guards leave it; NULL outside */
     void *memory;
     size_t memory_size;
 } cns_jit_lower;
@@ -141,6 +147,10 @@ LLVMValueRef cns_jit_intrinsic(const cns_jit_lower *l, const char *name, LLVMTyp
  * or NULL, `other` NULL. */
 void cns_jit_guard(cns_jit_lower *l, LLVMValueRef bad, cns_trap_kind kind, uint32_t site,
                    LLVMValueRef payload, LLVMValueRef other);
+/* Takes one from the budget of iterations and polls where it is used up. */
+void cns_jit_poll(cns_jit_lower *l, uint32_t site);
+/* Ends the current block along an edge of `block`. */
+cns_status cns_jit_edge(cns_jit_lower *l, cns_ir_block_id block, uint32_t edge);
 /* Adds `name` = `value` to a declared function's attributes. */
 void cns_jit_attribute(const cns_jit_lower *l, LLVMValueRef function, const char *name,
                        uint64_t value);
@@ -171,9 +181,13 @@ LLVMValueRef cns_jit_fits(cns_jit_lower *l, LLVMValueRef x, uint32_t lanes);
 
 /* ---- spmd.c ---------------------------------------------------------------------------------- */
 
-/* At the entry to `loop`: code that runs whole groups of iterations at once, where the loop allows,
- * and leaves at least one to the loop; `entry` are the header's parameters, replaced by what they
- * are then. */
+/* Which loops run in groups of iterations. */
+cns_status cns_jit_spmd_plan(cns_jit_lower *l);
+/* At the entry to `loop`: code that runs it in groups, where that was planned, and leaves it when
+ * done. What goes on behind is the loop itself, for what groups cannot do; `entry` are the header's
+ * parameters, replaced by what they are then. */
 cns_status cns_jit_spmd(cns_jit_lower *l, uint32_t loop, LLVMValueRef *entry);
+/* cns_jit_guard where a group is being made: `bad` may be a vector. */
+void cns_jit_group_guard(cns_jit_lower *l, LLVMValueRef bad);
 
 #endif

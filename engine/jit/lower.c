@@ -97,6 +97,10 @@ static void emit_trap(cns_jit_lower *l, cns_trap_kind kind, uint32_t site, LLVMV
 
 void cns_jit_guard(cns_jit_lower *l, LLVMValueRef bad, cns_trap_kind kind, uint32_t site,
                    LLVMValueRef payload, LLVMValueRef other) {
+    if (l->group) {
+        cns_jit_group_guard(l, bad);
+        return;
+    }
     LLVMBasicBlockRef stop = cns_jit_block(l, "stop");
     LLVMBasicBlockRef on = cns_jit_block(l, "on");
     LLVMValueRef branch = LLVMBuildCondBr(l->build, bad, stop, on);
@@ -152,7 +156,7 @@ static LLVMValueRef spend(cns_jit_lower *l, LLVMValueRef iterations) {
     return after;
 }
 
-static void emit_back_edge_poll(cns_jit_lower *l, uint32_t site) {
+void cns_jit_poll(cns_jit_lower *l, uint32_t site) {
     LLVMValueRef left = spend(l, cns_jit_int(l, 1));
     LLVMValueRef due = LLVMBuildICmp(l->build, LLVMIntSLT, left, cns_jit_int(l, 0), "");
     LLVMBasicBlockRef poll = cns_jit_block(l, "poll");
@@ -264,18 +268,22 @@ static cns_status emit_edge(cns_jit_lower *l, cns_ir_block_id block, const cns_i
         return enter_loop(l, loop, arguments);
     }
     if (back) {
-        emit_back_edge_poll(l, l->function->blocks[block].site);
+        cns_jit_poll(l, l->function->blocks[block].site);
     }
     const cns_ir_block *target = &l->function->blocks[edge->target];
     LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
     LLVMValueRef branch = LLVMBuildBr(l->build, l->blocks[edge->target]);
-    if (back && is_cold(l, loop)) {
+    if (back && (l->chunks[loop].cold || l->chunks[loop].grouped)) {
         leave_alone(l, branch);
     }
     for (uint32_t i = 0; i < edge->count; i++) {
         add_incoming(l->phis[target->parameters[i]], arguments[i], from);
     }
     return CNS_OK;
+}
+
+cns_status cns_jit_edge(cns_jit_lower *l, cns_ir_block_id block, uint32_t edge) {
+    return emit_edge(l, block, &l->function->blocks[block].edges[edge]);
 }
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
@@ -593,7 +601,8 @@ static void find_chunks(cns_jit_lower *l, LLVMValueRef *phis) {
     for (uint32_t i = 0; i < l->shape.loop_count; i++) {
         cns_jit_chunk *chunk = &l->chunks[i];
         chunk->counted = l->jit->services->for_match(l->function, &l->shape, i, &chunk->match);
-        chunk->active = chunk->counted && l->shape.loops[i].innermost && !is_cold(l, i);
+        chunk->cold = is_cold(l, i);
+        chunk->active = chunk->counted && l->shape.loops[i].innermost && !chunk->cold;
         if (chunk->active) {
             chunk->phis = phis;
             phis += l->function->blocks[l->shape.loops[i].header].parameter_count;
@@ -652,7 +661,8 @@ cns_status cns_jit_lower_function(cns_jit *jit, const cns_native_options *option
     if (status == CNS_OK) {
         init_types(&l);
         l.build = LLVMCreateBuilderInContext(l.llvm);
-        status = emit_all(&l, symbol);
+        status = cns_jit_spmd_plan(&l);
+        status = status == CNS_OK ? emit_all(&l, symbol) : status;
         LLVMDisposeBuilder(l.build);
         jit->services->free(jit->context, l.memory, l.memory_size, CNS_ALIGN_DEFAULT);
     }

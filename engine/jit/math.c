@@ -41,8 +41,9 @@ const cns_jit_math *cns_jit_math_of(cns_ir_op op) {
     return NULL;
 }
 
-LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
-                               uint32_t count, uint32_t lanes) {
+/* The function by its name, of vectors of `lanes` or of scalars. */
+static LLVMValueRef call(cns_jit_lower *l, const char *name, LLVMValueRef *operands, uint32_t count,
+                         uint32_t lanes) {
     LLVMTypeRef value = lanes ? LLVMVectorType(l->type.f64, lanes) : l->type.f64;
     LLVMTypeRef parameters[2] = {value, value};
     LLVMTypeRef type = LLVMFunctionType(value, parameters, count, 0);
@@ -56,4 +57,50 @@ LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef 
         cns_jit_attribute(l, function, "memory", 0); /* none */
     }
     return LLVMBuildCall2(l->build, type, function, operands, count, "");
+}
+
+/* libmvec's function of eight lanes, where the kernel allows its error (at most 4 ulp) and it is
+ * there; else NULL. */
+static const char *vector_name(const cns_jit_lower *l, const char *name, uint32_t lanes) {
+    if (!(l->options->math & CNS_KERNEL_APPROXIMATE) || lanes != 8 || l->target->lanes < 8 ||
+        !l->target->native || !l->jit->vector_math) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < ROWS; i++) {
+        if (strcmp(rows[i].name, name) == 0 && rows[i].vector) {
+            return l->jit->services->library_symbol(l->jit->vector_math, rows[i].vector)
+                       ? rows[i].vector
+                       : NULL;
+        }
+    }
+    return NULL;
+}
+
+static LLVMValueRef lane(const cns_jit_lower *l, uint32_t i) {
+    return LLVMConstInt(l->type.i32, i, 0);
+}
+
+/* Lane by lane: the same function as in scalar code, so the same result. */
+static LLVMValueRef call_each(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
+                              uint32_t count, uint32_t lanes) {
+    LLVMValueRef all = LLVMGetPoison(LLVMVectorType(l->type.f64, lanes));
+    for (uint32_t i = 0; i < lanes; i++) {
+        LLVMValueRef scalars[2];
+        for (uint32_t k = 0; k < count; k++) {
+            scalars[k] = LLVMBuildExtractElement(l->build, operands[k], lane(l, i), "");
+        }
+        LLVMValueRef one = call(l, name, scalars, count, 0);
+        all = LLVMBuildInsertElement(l->build, all, one, lane(l, i), "");
+    }
+    return all;
+}
+
+LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
+                               uint32_t count, uint32_t lanes) {
+    if (lanes == 0) {
+        return call(l, name, operands, count, 0);
+    }
+    const char *vector = vector_name(l, name, lanes);
+    return vector ? call(l, vector, operands, count, lanes)
+                  : call_each(l, name, operands, count, lanes);
 }

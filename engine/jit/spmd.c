@@ -1,11 +1,721 @@
 /* SPDX-License-Identifier: MIT
  *
- * spmd.c - whole groups of iterations of a loop at once: not done yet, every loop runs one by one.
+ * spmd.c - code that runs groups of iterations at once, as spmd.h describes it.
+ *
+ * Blocks become one straight line; only inner loops branch. A mask is a vector of i1; what lanes
+ * outside of it compute is never stored, tested or divided by. Where a lane would trap, the group
+ * is left for the loop as it was, which starts again at the group's first iteration: nothing was
+ * stored yet (spmd_plan.c saw to it). The same loop takes over where buffers overlap.
  */
-#include "jit/jit.h"
-cns_status cns_jit_spmd(cns_jit_lower *l, uint32_t loop, LLVMValueRef *entry) {
-    (void)l;
-    (void)loop;
-    (void)entry;
+#include "jit/spmd.h"
+
+#include <string.h>
+
+/* An inner loop while its code is made. */
+typedef struct frame {
+    const cns_spmd_loop *inner;
+    LLVMValueRef mask; /* at its header */
+    LLVMValueRef mask_phi;
+    LLVMValueRef parameter_phis[CNS_SPMD_PARAMETERS];
+    LLVMValueRef next_mask; /* of the lanes that go round */
+    LLVMValueRef next[CNS_SPMD_PARAMETERS];
+    LLVMValueRef again; /* where all go round together: whether they do */
+    LLVMValueRef exit_phis[CNS_SPMD_EXITS];
+    LLVMValueRef exit_masks[CNS_SPMD_EXITS];
+    LLVMValueRef exit_argument_phis[CNS_SPMD_EXITS][CNS_SPMD_PARAMETERS];
+    LLVMValueRef exit_arguments[CNS_SPMD_EXITS][CNS_SPMD_PARAMETERS];
+    LLVMValueRef out_phis[CNS_SPMD_OUT];
+} frame;
+
+struct cns_jit_group {
+    cns_jit_lower *l;
+    cns_spmd_plan plan;
+    uint32_t lanes;
+    LLVMTypeRef mask_type;
+    LLVMValueRef *scalars; /* of uniform and strided values; lane 0's */
+    LLVMValueRef *vectors; /* of varying ones */
+    LLVMValueRef masks[CNS_SPMD_BLOCKS];
+    LLVMValueRef mask; /* of the block that is being made */
+    bool sure;
+    LLVMBasicBlockRef bail;
+    frame *current; /* NULL: the loop itself */
+    frame frames[CNS_SPMD_LOOPS];
+};
+
+typedef struct cns_jit_group group;
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static LLVMTypeRef vector_of(const group *g, LLVMTypeRef type) {
+    return LLVMVectorType(type, g->lanes);
+}
+
+static LLVMTypeRef type_of(const group *g, cns_ir_value v) {
+    uint8_t type = cns_ir_at(g->l->function, v)->type;
+    return type == CNS_VM_F64    ? g->l->type.f64
+           : type == CNS_VM_BOOL ? g->l->type.i1
+                                 : g->l->type.i64;
+}
+
+static bool is_inside(const group *g, cns_ir_value v) {
+    cns_ir_block_id block = cns_ir_at(g->l->function, v)->block;
+    return block >= g->plan.first && block <= g->plan.last;
+}
+
+static uint8_t kind_of(const group *g, cns_ir_value v) {
+    return is_inside(g, v) ? g->plan.values[v].kind : (uint8_t)CNS_SPMD_UNIFORM;
+}
+
+static LLVMValueRef scalar_of(const group *g, cns_ir_value v) {
+    return is_inside(g, v) ? g->scalars[v] : g->l->values[v];
+}
+
+static LLVMValueRef splat(const group *g, LLVMValueRef scalar) {
+    LLVMBuilderRef b = g->l->build;
+    LLVMValueRef all[64];
+    if (LLVMIsConstant(scalar)) {
+        for (uint32_t i = 0; i < g->lanes; i++) {
+            all[i] = scalar;
+        }
+        return LLVMConstVector(all, g->lanes);
+    }
+    LLVMTypeRef type = vector_of(g, LLVMTypeOf(scalar));
+    LLVMValueRef zero = LLVMConstInt(g->l->type.i32, 0, 0);
+    LLVMValueRef first = LLVMBuildInsertElement(b, LLVMGetPoison(type), scalar, zero, "");
+    LLVMValueRef places = LLVMConstNull(vector_of(g, g->l->type.i32));
+    return LLVMBuildShuffleVector(b, first, LLVMGetPoison(type), places, "");
+}
+
+/* 0, stride, 2 * stride, ... */
+static LLVMValueRef ramp(const group *g, int64_t stride) {
+    LLVMValueRef all[64];
+    for (uint32_t i = 0; i < g->lanes; i++) {
+        all[i] = cns_jit_int(g->l, (int64_t)(i * (uint64_t)stride));
+    }
+    return LLVMConstVector(all, g->lanes);
+}
+
+static LLVMValueRef vector_at(const group *g, cns_ir_value v) {
+    switch (kind_of(g, v)) {
+    case CNS_SPMD_UNIFORM:
+        return splat(g, scalar_of(g, v));
+    case CNS_SPMD_STRIDED:
+        return LLVMBuildAdd(g->l->build, splat(g, scalar_of(g, v)),
+                            ramp(g, g->plan.values[v].stride), "");
+    default:
+        return g->vectors[v];
+    }
+}
+
+/* ---- masks ----------------------------------------------------------------------------------- */
+
+static LLVMValueRef none(const group *g) {
+    return LLVMConstNull(g->mask_type);
+}
+
+/* Lanes of `mask` where `condition` holds; it may be poison elsewhere. */
+static LLVMValueRef both(const group *g, LLVMValueRef mask, LLVMValueRef condition) {
+    return LLVMBuildSelect(g->l->build, mask, condition, none(g), "");
+}
+
+static LLVMValueRef any(const group *g, LLVMValueRef mask) {
+    LLVMTypeRef bits = LLVMIntTypeInContext(g->l->llvm, g->lanes);
+    return LLVMBuildIsNotNull(g->l->build, LLVMBuildBitCast(g->l->build, mask, bits, ""), "");
+}
+
+static LLVMValueRef blend(const group *g, LLVMValueRef mask, LLVMValueRef yes, LLVMValueRef no) {
+    return no ? LLVMBuildSelect(g->l->build, mask, yes, no, "") : yes;
+}
+
+static LLVMValueRef join(const group *g, LLVMValueRef a, LLVMValueRef b) {
+    return b ? LLVMBuildOr(g->l->build, a, b, "") : a;
+}
+
+void cns_jit_group_guard(cns_jit_lower *l, LLVMValueRef bad) {
+    group *g = l->group;
+    bool scalar = LLVMTypeOf(bad) == l->type.i1;
+    LLVMValueRef leaves = scalar ? bad : any(g, both(g, g->mask, bad));
+    if (scalar && !g->sure) {
+        LLVMValueRef no = LLVMConstInt(l->type.i1, 0, 0);
+        leaves = LLVMBuildSelect(l->build, any(g, g->mask), bad, no, "");
+    }
+    LLVMBasicBlockRef on = cns_jit_block(l, "lanes.on");
+    LLVMValueRef branch = LLVMBuildCondBr(l->build, leaves, g->bail, on);
+    LLVMSetMetadata(branch, l->cold, LLVMMetadataAsValue(l->llvm, l->weights));
+    LLVMPositionBuilderAtEnd(l->build, on);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static LLVMValueRef call(const group *g, const char *name, LLVMTypeRef *types, uint32_t type_count,
+                         LLVMValueRef *operands, uint32_t count) {
+    const cns_jit_lower *l = g->l;
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, types, type_count);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(l->llvm, id, types, type_count);
+    return LLVMBuildCall2(l->build, signature, function, operands, count, "");
+}
+
+static void check_index(group *g, const cns_ir_instruction *code) {
+    cns_jit_lower *l = g->l;
+    if (code->flags & CNS_IR_PROVEN) {
+        return;
+    }
+    bool scalar = kind_of(g, code->operands[1]) == CNS_SPMD_UNIFORM;
+    LLVMValueRef one = cns_jit_int(l, 1), count = l->counts[code->operands[0]];
+    LLVMValueRef index = scalar ? scalar_of(g, code->operands[1]) : vector_at(g, code->operands[1]);
+    LLVMValueRef place = LLVMBuildSub(l->build, index, scalar ? one : splat(g, one), "");
+    cns_jit_group_guard(
+        l, LLVMBuildICmp(l->build, LLVMIntUGE, place, scalar ? count : splat(g, count), ""));
+}
+
+/* The address of lane 0's element, or of each lane's. */
+static LLVMValueRef address(const group *g, const cns_ir_instruction *code, cns_type type,
+                            bool scalar) {
+    cns_jit_lower *l = g->l;
+    LLVMValueRef one = cns_jit_int(l, 1);
+    LLVMValueRef index = scalar ? scalar_of(g, code->operands[1]) : vector_at(g, code->operands[1]);
+    LLVMValueRef place = LLVMBuildSub(l->build, index, scalar ? one : splat(g, one), "");
+    return LLVMBuildGEP2(l->build, cns_jit_element_type(l, type), l->values[code->operands[0]],
+                         &place, 1, "");
+}
+
+static bool is_contiguous(const group *g, cns_ir_value index) {
+    return kind_of(g, index) == CNS_SPMD_STRIDED && g->plan.values[index].stride == 1;
+}
+
+static LLVMValueRef element_size(const group *g, cns_type type) {
+    LLVMTypeRef element = cns_jit_element_type(g->l, type);
+    unsigned long long size = LLVMABISizeOfType(g->l->target->layout, element);
+    return LLVMConstInt(g->l->type.i32, size, 0);
+}
+
+static void load(group *g, cns_ir_value v) {
+    cns_jit_lower *l = g->l;
+    const cns_ir_instruction *code = cns_ir_at(l->function, v);
+    cns_type type = cns_ir_element(cns_ir_at(l->function, code->operands[0])->type);
+    LLVMTypeRef element = cns_jit_element_type(l, type);
+    bool uniform = kind_of(g, v) == CNS_SPMD_UNIFORM;
+    bool row = is_contiguous(g, code->operands[1]);
+    check_index(g, code);
+    LLVMValueRef place = address(g, code, type, uniform || row), loaded;
+    if (uniform) {
+        loaded = LLVMBuildLoad2(l->build, element, place, "");
+    } else {
+        LLVMTypeRef types[2] = {vector_of(g, element), LLVMTypeOf(place)};
+        LLVMValueRef operands[4] = {place, element_size(g, type), g->mask, LLVMConstNull(types[0])};
+        loaded = call(g, row ? "llvm.masked.load" : "llvm.masked.gather", types, 2, operands, 4);
+    }
+    if (type == CNS_U64) {
+        LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(loaded));
+        cns_jit_group_guard(l, LLVMBuildICmp(l->build, LLVMIntSLT, loaded, zero, ""));
+    }
+    LLVMValueRef value = cns_jit_widen(l, type, loaded, uniform ? 0 : g->lanes);
+    *(uniform ? &g->scalars[v] : &g->vectors[v]) = value;
+}
+
+static void store(group *g, const cns_ir_instruction *code) {
+    cns_jit_lower *l = g->l;
+    cns_type type = cns_ir_element(cns_ir_at(l->function, code->operands[0])->type);
+    bool real = cns_ir_at(l->function, code->operands[2])->type == CNS_VM_F64;
+    bool row = is_contiguous(g, code->operands[1]);
+    LLVMValueRef value = vector_at(g, code->operands[2]);
+    check_index(g, code);
+    LLVMValueRef misfit =
+        code->flags & CNS_IR_CONVERTS ? NULL : cns_jit_misfit(l, type, value, real, g->lanes);
+    if (misfit) {
+        cns_jit_group_guard(l, misfit);
+    }
+    LLVMValueRef place = address(g, code, type, row);
+    LLVMValueRef narrow = cns_jit_narrow(l, type, value, real, g->lanes);
+    LLVMTypeRef types[2] = {LLVMTypeOf(narrow), LLVMTypeOf(place)};
+    LLVMValueRef operands[4] = {narrow, place, element_size(g, type), g->mask};
+    call(g, row ? "llvm.masked.store" : "llvm.masked.scatter", types, 2, operands, 4);
+}
+
+/* ---- instructions ---------------------------------------------------------------------------- */
+
+static LLVMValueRef operand(const group *g, const cns_ir_instruction *code, uint32_t place,
+                            bool scalar) {
+    cns_ir_value v = code->operands[place];
+    if (code->op == CNS_IR_WITHIN && place == 0) {
+        return scalar ? g->l->counts[v] : splat(g, g->l->counts[v]);
+    }
+    LLVMValueRef value = scalar ? scalar_of(g, v) : vector_at(g, v);
+    bool divides =
+        code->op == CNS_IR_IDIV_I64 || code->op == CNS_IR_MOD_I64 || code->op == CNS_IR_FMOD_I64;
+    if (divides && place == 1 && !scalar && !LLVMIsConstant(value)) {
+        /* Lanes outside of the mask must not divide by 0. */
+        value = blend(g, g->mask, value, splat(g, cns_jit_int(g->l, 1)));
+    }
+    return value;
+}
+
+static void instruction(group *g, cns_ir_value v) {
+    cns_jit_lower *l = g->l;
+    const cns_ir_instruction *code = cns_ir_at(l->function, v);
+    bool scalar = kind_of(g, v) != CNS_SPMD_VARYING;
+    LLVMValueRef operands[CNS_IR_OPERANDS];
+    switch (code->op) {
+    case CNS_IR_NOP:
+        return;
+    case CNS_IR_LEN:
+        g->scalars[v] = l->counts[code->operands[0]];
+        return;
+    case CNS_IR_LOAD:
+        load(g, v);
+        return;
+    case CNS_IR_STORE:
+        store(g, code);
+        return;
+    default:
+        break;
+    }
+    for (uint32_t i = 0; i < code->operand_count; i++) {
+        operands[i] = operand(g, code, i, scalar);
+    }
+    LLVMValueRef value = cns_jit_operation(l, code, operands, scalar ? 0 : g->lanes);
+    *(scalar ? &g->scalars[v] : &g->vectors[v]) = value;
+}
+
+/* ---- edges ----------------------------------------------------------------------------------- */
+
+static const cns_ir_block *block_at(const group *g, cns_ir_block_id id) {
+    return &g->l->function->blocks[id];
+}
+
+static void go_on(group *g, cns_ir_block_id target, LLVMValueRef mask, LLVMValueRef *arguments) {
+    const cns_ir_block *block = block_at(g, target);
+    LLVMValueRef *known = &g->masks[target - g->plan.first];
+    for (uint32_t i = 0; i < block->parameter_count; i++) {
+        cns_ir_value parameter = block->parameters[i];
+        if (arguments[i]) {
+            g->vectors[parameter] =
+                blend(g, mask, arguments[i], *known ? g->vectors[parameter] : NULL);
+        }
+    }
+    *known = join(g, mask, *known);
+}
+
+static void go_round(group *g, frame *f, LLVMValueRef mask, LLVMValueRef *arguments) {
+    const cns_ir_block *header = block_at(g, g->l->shape.loops[f->inner->loop].header);
+    for (uint32_t i = 0; i < header->parameter_count; i++) {
+        f->next[i] = kind_of(g, header->parameters[i]) == CNS_SPMD_VARYING
+                         ? blend(g, mask, arguments[i], f->next[i])
+                         : arguments[i];
+    }
+    f->next_mask = join(g, mask, f->next_mask);
+}
+
+/* Lanes that leave keep what they have then. */
+static void leave(group *g, frame *f, cns_spmd_exit exit, LLVMValueRef mask,
+                  LLVMValueRef *arguments) {
+    uint32_t count = block_at(g, exit.from)->edges[exit.edge].count;
+    for (uint32_t e = 0; e < f->inner->exit_count; e++) {
+        if (f->inner->exits[e].from != exit.from || f->inner->exits[e].edge != exit.edge) {
+            continue;
+        }
+        f->exit_masks[e] = f->inner->uniform ? mask : join(g, mask, f->exit_phis[e]);
+        for (uint32_t i = 0; i < count; i++) {
+            f->exit_arguments[e][i] =
+                f->inner->uniform ? arguments[i]
+                                  : blend(g, mask, arguments[i], f->exit_argument_phis[e][i]);
+        }
+    }
+}
+
+/* Lanes of `mask` take an edge; those of its arguments that stay scalars are NULL. */
+static void take(group *g, cns_spmd_exit edge, LLVMValueRef mask, LLVMValueRef *arguments) {
+    cns_ir_block_id target = block_at(g, edge.from)->edges[edge.edge].target;
+    frame *f = g->current;
+    if (!f) {
+        go_on(g, target, mask, arguments);
+    } else if (target == g->l->shape.loops[f->inner->loop].header) {
+        go_round(g, f, mask, arguments);
+    } else if (g->l->jit->services->loop_contains(&g->l->shape, f->inner->loop, target)) {
+        go_on(g, target, mask, arguments);
+    } else {
+        leave(g, f, edge, mask, arguments);
+    }
+}
+
+static void take_edge(group *g, cns_ir_block_id from, uint32_t number, LLVMValueRef mask) {
+    const cns_ir_edge *edge = &block_at(g, from)->edges[number];
+    const cns_ir_block *target = block_at(g, edge->target);
+    bool round = g->current && edge->target == g->l->shape.loops[g->current->inner->loop].header;
+    LLVMValueRef arguments[CNS_SPMD_PARAMETERS];
+    for (uint32_t i = 0; i < edge->count; i++) {
+        cns_ir_value parameter = target->parameters[i];
+        if (kind_of(g, parameter) == CNS_SPMD_VARYING) {
+            arguments[i] = vector_at(g, edge->arguments[i]);
+        } else {
+            arguments[i] = round ? scalar_of(g, edge->arguments[i]) : NULL;
+            if (!round) {
+                g->scalars[parameter] = scalar_of(g, edge->arguments[i]);
+            }
+        }
+    }
+    take(g, (cns_spmd_exit){from, number}, mask, arguments);
+}
+
+static void end_block(group *g, cns_ir_block_id id) {
+    const cns_ir_block *block = block_at(g, id);
+    LLVMValueRef mask = g->mask;
+    if (block->end == CNS_IR_JUMP) {
+        take_edge(g, id, 0, mask);
+        return;
+    }
+    frame *f = g->current;
+    if (f && f->inner->uniform && id == g->l->shape.loops[f->inner->loop].latch) {
+        f->again = LLVMBuildNot(g->l->build, scalar_of(g, block->condition), "");
+        take_edge(g, id, 0, mask);
+        take_edge(g, id, 1, mask);
+        return;
+    }
+    LLVMValueRef condition = vector_at(g, block->condition);
+    LLVMValueRef not = LLVMBuildNot(g->l->build, condition, "");
+    take_edge(g, id, 0, both(g, mask, condition));
+    take_edge(g, id, 1, both(g, mask, not ));
+}
+
+/* ---- inner loops ----------------------------------------------------------------------------- */
+
+static LLVMValueRef phi_of(const group *g, LLVMTypeRef type) {
+    return LLVMBuildPhi(g->l->build, type, "");
+}
+
+static void incoming(LLVMValueRef phi, LLVMValueRef value, LLVMBasicBlockRef from) {
+    LLVMAddIncoming(phi, &value, &from, 1);
+}
+
+/* Where all lanes leave at once, what they leave with is what there is then. */
+static void begin_exits(group *g, frame *f, LLVMBasicBlockRef from) {
+    const cns_spmd_loop *inner = f->inner;
+    for (uint32_t e = 0; e < inner->exit_count && !inner->uniform; e++) {
+        const cns_ir_edge *edge = &block_at(g, inner->exits[e].from)->edges[inner->exits[e].edge];
+        f->exit_masks[e] = f->exit_phis[e] = phi_of(g, g->mask_type);
+        incoming(f->exit_phis[e], none(g), from);
+        for (uint32_t i = 0; i < edge->count; i++) {
+            LLVMTypeRef type = vector_of(g, type_of(g, edge->arguments[i]));
+            f->exit_arguments[e][i] = f->exit_argument_phis[e][i] = phi_of(g, type);
+            incoming(f->exit_argument_phis[e][i], LLVMConstNull(type), from);
+        }
+    }
+    for (uint32_t i = 0; i < inner->out_count && !inner->uniform; i++) {
+        if (kind_of(g, inner->out[i]) == CNS_SPMD_VARYING) {
+            LLVMTypeRef type = vector_of(g, type_of(g, inner->out[i]));
+            f->out_phis[i] = phi_of(g, type);
+            incoming(f->out_phis[i], LLVMConstNull(type), from);
+        }
+    }
+}
+
+static void begin_loop(group *g, frame *f, LLVMBasicBlockRef from) {
+    const cns_ir_block *header = block_at(g, g->l->shape.loops[f->inner->loop].header);
+    f->mask = g->mask;
+    if (!f->inner->uniform) {
+        f->mask_phi = phi_of(g, g->mask_type);
+        incoming(f->mask_phi, g->mask, from);
+        f->mask = f->mask_phi;
+    }
+    for (uint32_t i = 0; i < header->parameter_count; i++) {
+        cns_ir_value v = header->parameters[i];
+        bool varying = kind_of(g, v) == CNS_SPMD_VARYING;
+        LLVMValueRef *place = varying ? &g->vectors[v] : &g->scalars[v];
+        f->parameter_phis[i] = phi_of(g, varying ? vector_of(g, type_of(g, v)) : type_of(g, v));
+        incoming(f->parameter_phis[i], *place, from);
+        *place = f->parameter_phis[i];
+    }
+    begin_exits(g, f, from);
+    g->mask = f->mask;
+}
+
+/* The way back; the builder is behind the loop then. */
+static void end_loop(group *g, frame *f, LLVMBasicBlockRef body) {
+    cns_jit_lower *l = g->l;
+    const cns_spmd_loop *inner = f->inner;
+    const cns_ir_block *header = block_at(g, l->shape.loops[inner->loop].header);
+    LLVMValueRef outs[CNS_SPMD_OUT] = {NULL};
+    for (uint32_t i = 0; i < inner->out_count; i++) {
+        cns_ir_value v = inner->out[i];
+        if (f->out_phis[i]) {
+            outs[i] = g->vectors[v] = blend(g, f->mask, g->vectors[v], f->out_phis[i]);
+        }
+    }
+    LLVMValueRef again = inner->uniform ? f->again : any(g, f->next_mask);
+    l->group = NULL; /* a poll stops the run, not the group */
+    cns_jit_poll(l, header->site);
+    l->group = g;
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build), out = cns_jit_block(l, "lanes.out");
+    LLVMBuildCondBr(l->build, again, body, out);
+    if (f->mask_phi) {
+        incoming(f->mask_phi, f->next_mask, from);
+    }
+    for (uint32_t i = 0; i < header->parameter_count; i++) {
+        incoming(f->parameter_phis[i], f->next[i], from);
+    }
+    for (uint32_t e = 0; e < inner->exit_count && !inner->uniform; e++) {
+        incoming(f->exit_phis[e], f->exit_masks[e], from);
+        uint32_t count = block_at(g, inner->exits[e].from)->edges[inner->exits[e].edge].count;
+        for (uint32_t i = 0; i < count; i++) {
+            incoming(f->exit_argument_phis[e][i], f->exit_arguments[e][i], from);
+        }
+    }
+    for (uint32_t i = 0; i < inner->out_count; i++) {
+        if (f->out_phis[i]) {
+            incoming(f->out_phis[i], outs[i], from);
+        }
+    }
+    LLVMPositionBuilderAtEnd(l->build, out);
+}
+
+static LLVMValueRef merge(const group *g, LLVMValueRef value, LLVMBasicBlockRef from,
+                          LLVMBasicBlockRef skip) {
+    LLVMValueRef phi = phi_of(g, LLVMTypeOf(value));
+    incoming(phi, value, from);
+    incoming(phi, LLVMConstNull(LLVMTypeOf(value)), skip);
+    return phi;
+}
+
+/* Behind a loop that was passed by where no lane entered it. */
+static void merge_skipped(group *g, frame *f, LLVMBasicBlockRef skip) {
+    cns_jit_lower *l = g->l;
+    const cns_spmd_loop *inner = f->inner;
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build), on = cns_jit_block(l, "lanes.on");
+    LLVMBuildBr(l->build, on);
+    LLVMPositionBuilderAtEnd(l->build, skip);
+    LLVMBuildBr(l->build, on);
+    LLVMPositionBuilderAtEnd(l->build, on);
+    for (uint32_t e = 0; e < inner->exit_count; e++) {
+        uint32_t count = block_at(g, inner->exits[e].from)->edges[inner->exits[e].edge].count;
+        f->exit_masks[e] = merge(g, f->exit_masks[e], from, skip);
+        for (uint32_t i = 0; i < count; i++) {
+            f->exit_arguments[e][i] = merge(g, f->exit_arguments[e][i], from, skip);
+        }
+    }
+    for (uint32_t i = 0; i < inner->out_count; i++) {
+        cns_ir_value v = inner->out[i];
+        LLVMValueRef *place = kind_of(g, v) == CNS_SPMD_VARYING ? &g->vectors[v] : &g->scalars[v];
+        *place = merge(g, *place, from, skip);
+    }
+}
+
+static void emit_blocks(group *g, cns_ir_block_id first, cns_ir_block_id last);
+
+static void emit_body(group *g, cns_ir_block_id id) {
+    g->sure = g->plan.sure[id - g->plan.first];
+    for (cns_ir_value v = block_at(g, id)->first; v != CNS_IR_NONE;
+         v = cns_ir_at(g->l->function, v)->next) {
+        instruction(g, v);
+    }
+    if (id != g->l->shape.loops[g->plan.loop].latch) {
+        end_block(g, id);
+    }
+}
+
+static void emit_loop(group *g, const cns_spmd_loop *inner) {
+    cns_jit_lower *l = g->l;
+    cns_ir_block_id header = l->shape.loops[inner->loop].header;
+    frame *f = &g->frames[inner - g->plan.loops], *outer = g->current;
+    f->inner = inner;
+    LLVMBasicBlockRef skip = cns_jit_block(l, "lanes.skip");
+    LLVMBasicBlockRef enter = cns_jit_block(l, "lanes.enter");
+    LLVMBasicBlockRef body = cns_jit_block(l, "lanes.loop");
+    g->mask = g->masks[header - g->plan.first];
+    LLVMBuildCondBr(l->build, any(g, g->mask), enter, skip);
+    LLVMPositionBuilderAtEnd(l->build, enter);
+    LLVMBuildBr(l->build, body);
+    LLVMPositionBuilderAtEnd(l->build, body);
+    begin_loop(g, f, enter);
+    g->current = f;
+    emit_body(g, header);
+    emit_blocks(g, header + 1, inner->last);
+    end_loop(g, f, body);
+    g->current = outer;
+    merge_skipped(g, f, skip);
+    for (uint32_t e = 0; e < inner->exit_count; e++) {
+        take(g, inner->exits[e], f->exit_masks[e], f->exit_arguments[e]);
+    }
+}
+
+static void emit_blocks(group *g, cns_ir_block_id first, cns_ir_block_id last) {
+    for (cns_ir_block_id id = first; id <= last; id++) {
+        const cns_spmd_loop *inner = cns_spmd_headed(g->l, &g->plan, id);
+        if (inner) {
+            emit_loop(g, inner);
+            id = inner->last;
+        } else {
+            g->mask = g->masks[id - g->plan.first];
+            emit_body(g, id);
+        }
+    }
+}
+
+/* ---- the loop over groups -------------------------------------------------------------------- */
+
+static LLVMValueRef end_of(const group *g, cns_ir_value buffer) {
+    cns_jit_lower *l = g->l;
+    cns_type type = cns_ir_element(cns_ir_at(l->function, buffer)->type);
+    return LLVMBuildGEP2(l->build, cns_jit_element_type(l, type), l->values[buffer],
+                         &l->counts[buffer], 1, "");
+}
+
+/* At least two iterations, and no buffer that is written overlaps another one. */
+static LLVMValueRef can_run(const group *g, LLVMValueRef remaining) {
+    cns_jit_lower *l = g->l;
+    LLVMBuilderRef b = l->build;
+    LLVMValueRef fine = LLVMBuildICmp(b, LLVMIntUGT, remaining, cns_jit_int(l, 1), "");
+    for (uint32_t i = 0; i < g->plan.stored_count; i++) {
+        for (uint32_t k = 0; k < g->plan.used_count; k++) {
+            cns_ir_value x = g->plan.stored[i], y = g->plan.used[k];
+            if (x == y) {
+                continue;
+            }
+            LLVMValueRef before = LLVMBuildICmp(b, LLVMIntULE, end_of(g, x), l->values[y], "");
+            LLVMValueRef behind = LLVMBuildICmp(b, LLVMIntULE, end_of(g, y), l->values[x], "");
+            fine = LLVMBuildAnd(b, fine, LLVMBuildOr(b, before, behind, ""), "");
+        }
+    }
+    return fine;
+}
+
+static uint32_t place_of(const group *g, cns_ir_value parameter) {
+    const cns_ir_block *header = block_at(g, g->plan.first);
+    uint32_t place = 0;
+    while (header->parameters[place] != parameter) {
+        place++;
+    }
+    return place;
+}
+
+/* The group that begins at `remaining` and `index`. */
+static void emit_group(group *g, LLVMValueRef remaining, LLVMValueRef index) {
+    cns_jit_lower *l = g->l;
+    LLVMValueRef behind = splat(g, remaining);
+    g->scalars[g->plan.match.remaining] = remaining;
+    if (index) {
+        g->scalars[g->plan.match.index] = index;
+    }
+    g->masks[0] = LLVMBuildICmp(l->build, LLVMIntULE, ramp(g, 1), behind, "");
+    emit_blocks(g, g->plan.first, g->plan.last);
+}
+
+/* Groups until no iteration is left, then along the loop's way out. `entry` becomes what the loop
+ * itself begins with, where it runs after all. */
+static cns_status emit_groups(group *g, LLVMValueRef *entry) {
+    cns_jit_lower *l = g->l;
+    bool indexed = g->plan.match.index != CNS_IR_NONE;
+    uint32_t r = place_of(g, g->plan.match.remaining);
+    uint32_t x = indexed ? place_of(g, g->plan.match.index) : r;
+    LLVMValueRef first[2] = {entry[r], entry[x]}, now[2], last[2];
+    LLVMBasicBlockRef head = cns_jit_block(l, "group"), more = cns_jit_block(l, "group.more");
+    LLVMBasicBlockRef done = cns_jit_block(l, "group.done"), one = cns_jit_block(l, "one");
+    g->bail = cns_jit_block(l, "group.bail");
+    LLVMValueRef runs = can_run(g, entry[r]);
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
+    LLVMBuildCondBr(l->build, runs, head, one);
+    LLVMPositionBuilderAtEnd(l->build, head);
+    for (int i = 0; i < 2; i++) {
+        now[i] = LLVMBuildPhi(l->build, l->type.i64, "");
+        incoming(now[i], first[i], from);
+    }
+    emit_group(g, now[0], indexed ? now[1] : NULL);
+    LLVMValueRef width = cns_jit_int(l, g->lanes);
+    LLVMValueRef over = LLVMBuildICmp(l->build, LLVMIntULT, now[0], width, "");
+    LLVMBuildCondBr(l->build, over, done, more);
+    LLVMPositionBuilderAtEnd(l->build, more);
+    int64_t stride = (int64_t)((uint64_t)g->plan.step * g->lanes);
+    last[0] = LLVMBuildSub(l->build, now[0], width, "");
+    last[1] = indexed ? LLVMBuildAdd(l->build, now[1], cns_jit_int(l, stride), "") : last[0];
+    l->group = NULL;
+    cns_jit_poll(l, block_at(g, g->plan.last)->site);
+    LLVMBasicBlockRef back = LLVMGetInsertBlock(l->build);
+    LLVMBuildBr(l->build, head);
+    incoming(now[0], last[0], back);
+    incoming(now[1], last[1], back);
+    LLVMPositionBuilderAtEnd(l->build, g->bail);
+    LLVMBuildBr(l->build, one);
+    LLVMPositionBuilderAtEnd(l->build, done);
+    cns_ir_block_id latch = l->shape.loops[g->plan.loop].latch;
+    cns_status status = cns_jit_edge(l, latch, 0);
+    LLVMPositionBuilderAtEnd(l->build, one);
+    for (int i = 0; i < 2; i++) {
+        LLVMValueRef phi = LLVMBuildPhi(l->build, l->type.i64, "");
+        incoming(phi, first[i], from);
+        incoming(phi, now[i], g->bail);
+        last[i] = phi;
+    }
+    entry[r] = last[0];
+    if (indexed) {
+        entry[x] = last[1];
+    }
+    return status;
+}
+
+/* ---- from outside ---------------------------------------------------------------------------- */
+
+static size_t group_size(const cns_jit_lower *l) {
+    return sizeof(group) + (size_t)l->function->instruction_count *
+                               (2 * sizeof(LLVMValueRef) + sizeof(cns_spmd_value));
+}
+
+/* NULL without memory. Its plan is of `loop`, if that can be. */
+static group *create(cns_jit_lower *l, uint32_t loop, bool *can) {
+    group *g = l->jit->services->calloc(l->jit->context, group_size(l));
+    if (g) {
+        size_t count = l->function->instruction_count;
+        g->l = l;
+        g->scalars = (LLVMValueRef *)(g + 1);
+        g->vectors = g->scalars + count;
+        g->plan.values = (cns_spmd_value *)(g->vectors + count);
+        g->plan.loop = loop;
+        *can = cns_spmd_analyse(l, &g->plan);
+    }
+    return g;
+}
+
+static void destroy(cns_jit_lower *l, group *g) {
+    l->jit->services->free(l->jit->context, g, group_size(l), CNS_ALIGN_DEFAULT);
+}
+
+/* Inner loops first: what contains a loop that runs in groups runs one by one. */
+cns_status cns_jit_spmd_plan(cns_jit_lower *l) {
+    for (uint32_t i = l->shape.loop_count; i-- > 0 && l->target->lanes >= 4;) {
+        bool can = false;
+        if (l->chunks[i].cold || l->chunks[i].holds_group) {
+            can = false;
+        } else {
+            group *g = create(l, i, &can);
+            if (!g) {
+                return l->jit->services->memory_status(l->jit->context, group_size(l));
+            }
+            destroy(l, g);
+        }
+        l->chunks[i].grouped = can;
+        uint32_t parent = l->shape.loops[i].parent;
+        if (parent != CNS_IR_NONE && (can || l->chunks[i].holds_group)) {
+            l->chunks[parent].holds_group = true;
+        }
+    }
     return CNS_OK;
+}
+
+cns_status cns_jit_spmd(cns_jit_lower *l, uint32_t loop, LLVMValueRef *entry) {
+    bool can = false;
+    if (!l->chunks[loop].grouped) {
+        return CNS_OK;
+    }
+    group *g = create(l, loop, &can);
+    if (!g) {
+        return l->jit->services->memory_status(l->jit->context, group_size(l));
+    }
+    g->lanes = l->target->lanes;
+    g->mask_type = LLVMVectorType(l->type.i1, g->lanes);
+    l->group = g;
+    cns_status status = emit_groups(g, entry);
+    l->group = NULL;
+    cns_jit_remark(l, CNS_REMARK_VECTORISED, block_at(g, g->plan.last)->site,
+                   "iterations run in groups, with masks where they part");
+    destroy(l, g);
+    return status;
 }
