@@ -103,6 +103,22 @@ static LLVMValueRef negate(const op *o, LLVMValueRef condition) {
     return LLVMBuildNot(o->b, condition, "");
 }
 
+/* A constant integer that is a double, too, is compared as one; NULL where it is none. */
+static LLVMValueRef compare_as_reals(const op *o, const cns_ir_instruction *code, LLVMValueRef *a) {
+    uint32_t place = code->op >= CNS_IR_LT_F64_I64 ? 1 : 0;
+    const cns_ir_instruction *constant = cns_ir_at(o->l->function, code->operands[place]);
+    const int64_t most = INT64_C(1) << 53;
+    if (constant->op != CNS_IR_CONST_I64 || constant->i > most || constant->i < -most) {
+        return NULL;
+    }
+    LLVMRealPredicate how = code->op == CNS_IR_EQ_I64_F64 ? LLVMRealOEQ
+                            : code->op == CNS_IR_LT_I64_F64 || code->op == CNS_IR_LT_F64_I64
+                                ? LLVMRealOLT
+                                : LLVMRealOLE;
+    LLVMValueRef value = real(o, (double)constant->i);
+    return place ? compare_real(o, how, a[0], value) : compare_real(o, how, value, a[1]);
+}
+
 static LLVMValueRef compare_mixed(const op *o, cns_ir_op kind, LLVMValueRef *a) {
     switch (kind) {
     case CNS_IR_EQ_I64_F64:
@@ -322,10 +338,8 @@ static LLVMValueRef logic(const op *o, cns_ir_op kind, LLVMValueRef *a) {
         return compare_real(o, LLVMRealOEQ, a[0], a[1]);
     case CNS_IR_LT_F64:
         return compare_real(o, LLVMRealOLT, a[0], a[1]);
-    case CNS_IR_LE_F64:
-        return compare_real(o, LLVMRealOLE, a[0], a[1]);
     default:
-        return compare_mixed(o, kind, a);
+        return compare_real(o, LLVMRealOLE, a[0], a[1]);
     }
 }
 
@@ -367,6 +381,14 @@ static LLVMValueRef whole_number(const op *o, const cns_ir_instruction *code, LL
     case CNS_IR_FITS_I64:
     case CNS_IR_TRUNC_I64:
         return convert(o, code, a);
+    case CNS_IR_EQ_I64_F64:
+    case CNS_IR_LT_I64_F64:
+    case CNS_IR_LE_I64_F64:
+    case CNS_IR_LT_F64_I64:
+    case CNS_IR_LE_F64_I64: {
+        LLVMValueRef reals = compare_as_reals(o, code, a);
+        return reals ? reals : compare_mixed(o, (cns_ir_op)code->op, a);
+    }
     default:
         return logic(o, (cns_ir_op)code->op, a);
     }

@@ -600,54 +600,76 @@ static void emit_group(group *g, LLVMValueRef remaining, LLVMValueRef index) {
     emit_blocks(g, g->plan.first, g->plan.last);
 }
 
+/* The loop over groups, while its code is made. */
+typedef struct walk {
+    uint32_t places[2]; /* of remaining and index among the header's parameters */
+    uint32_t count;     /* 1 without an index */
+    LLVMValueRef first[2], now[2];
+    LLVMBasicBlockRef from, head, one, done;
+} walk;
+
+static void begin_walk(group *g, walk *w, LLVMValueRef *entry) {
+    cns_jit_lower *l = g->l;
+    w->places[0] = place_of(g, g->plan.match.remaining);
+    w->count = 1;
+    if (g->plan.match.index != CNS_IR_NONE) {
+        w->places[w->count++] = place_of(g, g->plan.match.index);
+    }
+    w->head = cns_jit_block(l, "group");
+    w->one = cns_jit_block(l, "one");
+    w->done = cns_jit_block(l, "group.done");
+    g->bail = cns_jit_block(l, "group.bail");
+    LLVMValueRef runs = can_run(g, entry[w->places[0]]);
+    w->from = LLVMGetInsertBlock(l->build);
+    LLVMBuildCondBr(l->build, runs, w->head, w->one);
+    LLVMPositionBuilderAtEnd(l->build, w->head);
+    for (uint32_t i = 0; i < w->count; i++) {
+        w->first[i] = entry[w->places[i]];
+        w->now[i] = phi_of(g, l->type.i64);
+        incoming(w->now[i], w->first[i], w->from);
+    }
+}
+
+/* On to the next group, if there is one. */
+static void step_walk(group *g, const walk *w) {
+    cns_jit_lower *l = g->l;
+    LLVMValueRef width = cns_jit_int(l, g->lanes), next[2];
+    LLVMBasicBlockRef more = cns_jit_block(l, "group.more");
+    LLVMValueRef over = LLVMBuildICmp(l->build, LLVMIntULT, w->now[0], width, "");
+    LLVMBuildCondBr(l->build, over, w->done, more);
+    LLVMPositionBuilderAtEnd(l->build, more);
+    next[0] = LLVMBuildSub(l->build, w->now[0], width, "");
+    if (w->count > 1) {
+        int64_t stride = (int64_t)((uint64_t)g->plan.step * g->lanes);
+        next[1] = LLVMBuildAdd(l->build, w->now[1], cns_jit_int(l, stride), "");
+    }
+    l->group = NULL;
+    cns_jit_poll(l, block_at(g, g->plan.last)->site);
+    LLVMBasicBlockRef back = LLVMGetInsertBlock(l->build);
+    LLVMBuildBr(l->build, w->head);
+    for (uint32_t i = 0; i < w->count; i++) {
+        incoming(w->now[i], next[i], back);
+    }
+}
+
 /* Groups until no iteration is left, then along the loop's way out. `entry` becomes what the loop
  * itself begins with, where it runs after all. */
 static cns_status emit_groups(group *g, LLVMValueRef *entry) {
     cns_jit_lower *l = g->l;
-    bool indexed = g->plan.match.index != CNS_IR_NONE;
-    uint32_t r = place_of(g, g->plan.match.remaining);
-    uint32_t x = indexed ? place_of(g, g->plan.match.index) : r;
-    LLVMValueRef first[2] = {entry[r], entry[x]}, now[2], last[2];
-    LLVMBasicBlockRef head = cns_jit_block(l, "group"), more = cns_jit_block(l, "group.more");
-    LLVMBasicBlockRef done = cns_jit_block(l, "group.done"), one = cns_jit_block(l, "one");
-    g->bail = cns_jit_block(l, "group.bail");
-    LLVMValueRef runs = can_run(g, entry[r]);
-    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
-    LLVMBuildCondBr(l->build, runs, head, one);
-    LLVMPositionBuilderAtEnd(l->build, head);
-    for (int i = 0; i < 2; i++) {
-        now[i] = LLVMBuildPhi(l->build, l->type.i64, "");
-        incoming(now[i], first[i], from);
-    }
-    emit_group(g, now[0], indexed ? now[1] : NULL);
-    LLVMValueRef width = cns_jit_int(l, g->lanes);
-    LLVMValueRef over = LLVMBuildICmp(l->build, LLVMIntULT, now[0], width, "");
-    LLVMBuildCondBr(l->build, over, done, more);
-    LLVMPositionBuilderAtEnd(l->build, more);
-    int64_t stride = (int64_t)((uint64_t)g->plan.step * g->lanes);
-    last[0] = LLVMBuildSub(l->build, now[0], width, "");
-    last[1] = indexed ? LLVMBuildAdd(l->build, now[1], cns_jit_int(l, stride), "") : last[0];
-    l->group = NULL;
-    cns_jit_poll(l, block_at(g, g->plan.last)->site);
-    LLVMBasicBlockRef back = LLVMGetInsertBlock(l->build);
-    LLVMBuildBr(l->build, head);
-    incoming(now[0], last[0], back);
-    incoming(now[1], last[1], back);
+    walk w = {.count = 0};
+    begin_walk(g, &w, entry);
+    emit_group(g, w.now[0], w.count > 1 ? w.now[1] : NULL);
+    step_walk(g, &w);
     LLVMPositionBuilderAtEnd(l->build, g->bail);
-    LLVMBuildBr(l->build, one);
-    LLVMPositionBuilderAtEnd(l->build, done);
-    cns_ir_block_id latch = l->shape.loops[g->plan.loop].latch;
-    cns_status status = cns_jit_edge(l, latch, 0);
-    LLVMPositionBuilderAtEnd(l->build, one);
-    for (int i = 0; i < 2; i++) {
-        LLVMValueRef phi = LLVMBuildPhi(l->build, l->type.i64, "");
-        incoming(phi, first[i], from);
-        incoming(phi, now[i], g->bail);
-        last[i] = phi;
-    }
-    entry[r] = last[0];
-    if (indexed) {
-        entry[x] = last[1];
+    LLVMBuildBr(l->build, w.one);
+    LLVMPositionBuilderAtEnd(l->build, w.done);
+    cns_status status = cns_jit_edge(l, l->shape.loops[g->plan.loop].latch, 0);
+    LLVMPositionBuilderAtEnd(l->build, w.one);
+    for (uint32_t i = 0; i < w.count; i++) {
+        LLVMValueRef phi = phi_of(g, l->type.i64);
+        incoming(phi, w.first[i], w.from);
+        incoming(phi, w.now[i], g->bail);
+        entry[w.places[i]] = phi;
     }
     return status;
 }

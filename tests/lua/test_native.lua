@@ -120,6 +120,166 @@ local function loops(test)
     end)
 end
 
+-- Loops whose iterations part ways run in groups, each lane under a mask.
+local function groups(test)
+    test("iterations that take different numbers of steps", function(t)
+        local function mandelbrot(out, w, h, limit)
+            for y = 0, h - 1 do
+                for x = 0, w - 1 do
+                    local cr, ci = -2.0 + 3.0 * x / w, -1.0 + 2.0 * y / h
+                    local zr, zi, n = 0.0, 0.0, 0
+                    while n < limit do
+                        local a, b = zr * zr, zi * zi
+                        if a + b > 4.0 then break end
+                        zi = 2.0 * zr * zi + ci
+                        zr = a - b + cr
+                        n = n + 1
+                    end
+                    out[y * w + x + 1] = n
+                end
+            end
+        end
+        for _, w in ipairs {1, 2, 3, 7, 8, 9, 16, 31, 100} do
+            compare(t, mandelbrot, cns.buffer("i32", w * 5), w, 5, 100)
+        end
+        -- An element that is too small, in the middle of a row; and a buffer that is too short.
+        compare(t, mandelbrot, cns.buffer("i8", 40 * 20), 40, 20, 300)
+        compare(t, mandelbrot, cns.buffer("i32", 777), 40, 20, 50)
+        compare(t, mandelbrot, cns.buffer("f32", 40 * 20), 40, 20, 0)
+    end)
+
+    test("inner loops: counted, by lane or for all, left early, in each other", function(t)
+        local xs = ramp("f64", 200, function(i) return math.sin(i) * 10 end)
+        local ns = ramp("i16", 200, function(i) return i * 7 % 23 end)
+        local results = cns.buffer("f64", 200)
+        compare(t, function(x, out)
+            for i = 1, #out do
+                local s = 0.0
+                for j = 1, #x do s = s + x[j] / (i + j) end
+                out[i] = s
+            end
+        end, xs, results)
+        compare(t, function(x, n, out)
+            for i = 1, #out do
+                local s = 1.0
+                for j = 1, n[i] do s = s * x[j] + i end
+                out[i] = s
+            end
+        end, xs, ns, results)
+        compare(t, function(x, n, out)
+            for i = 1, #out do
+                local s, k = 0.0, 0
+                for j = i, #x do
+                    if x[j] < -5.0 then goto done end
+                    local m = n[j]
+                    while m > 0 do
+                        m = m // 2
+                        if m == 3 then break end
+                        s = s + x[j] * m
+                    end
+                    k = k + 1
+                end
+                s = s * 2
+                ::done::
+                out[i] = s + k
+            end
+        end, xs, ns, results)
+        compare(t, function(x, out)
+            for i = #out, 1, -1 do
+                local s, j = x[i], 1
+                repeat
+                    s = s * 0.75 + j
+                    j = j + 1
+                until s > 20 or j > 30
+                if s > 25 then out[i] = s elseif j > 20 then out[i] = -s end
+            end
+        end, xs, results)
+    end)
+
+    test("an error in one lane: the same one, with the same elements before it", function(t)
+        local function walk(x, n, out)
+            for i = 1, #out do
+                local k, steps = i, 0
+                while k ~= 1 do
+                    k = x[k]
+                    steps = steps + 100 // n[k]
+                end
+                out[i] = steps
+            end
+        end
+        local function links(f)
+            return ramp("i32", 300, f), ramp("i32", 300, function() return 3 end),
+                cns.buffer("i64", 300)
+        end
+        compare(t, walk, links(function(i) return i // 2 end))
+        compare(t, walk, links(function(i) return i == 123 and 5000 or i // 2 end))
+        compare(t, walk, links(function(i) return i == 77 and 0 or i // 2 end))
+        local next_ones, divisors, steps = links(function(i) return (i + 1) // 3 end)
+        divisors[40] = 0
+        compare(t, walk, next_ones, divisors, steps)
+        compare(t, function(x, out)
+            for i = 1, #out do
+                local v = x[i]
+                while v > 1.0 do v = v / 2 end
+                out[i] = v * 2
+            end
+        end, ramp("f64", 50, function(i) return i == 37 and 0.7 or 1 << (i % 9) end),
+            cns.buffer("i32", 50))
+    end)
+
+    test("functions of the C library", function(t)
+        local xs = ramp("f64", 333, function(i) return (i - 150) / 7 end)
+        compare(t, function(x, out)
+            for i = 1, #x do
+                local v = x[i]
+                local r = math.exp(-v * v) + math.sin(v) * math.cos(2 * v)
+                if v > 0 then r = r + math.log(v) else r = r - math.fmod(v, 0.3) end
+                out[i] = r + v ^ 3 + v % 0.7
+            end
+        end, xs, cns.buffer("f64", 333))
+    end)
+
+    test("buffers that overlap run one by one", function(t)
+        local function decay(x, out)
+            for i = 1, #out do
+                local v = x[i]
+                while v > 0.1 do v = v * 0.7 end
+                out[i] = v
+            end
+        end
+        for _, offset in ipairs {0, 1, 3, 8, 60} do
+            local results = {}
+            for _, tier in ipairs {"scalar", "native"} do
+                local all = ramp("f64", 160, function(i) return i * 1.5 end)
+                local kernel <close> = cns.jit(decay, {tier = tier})
+                kernel(all:slice(1, 100), all:slice(1 + offset, 100 + offset))
+                results[#results + 1] = all:bytes()
+            end
+            t.equal(results[1], results[2])
+        end
+        compare(t, function(x)
+            for i = 1, #x do
+                local v = x[i]
+                while v > 0.1 do v = v * 0.7 end
+                x[i] = v
+            end
+        end, ramp("f32", 99, function(i) return i * 1.5 end))
+    end)
+
+    test("approximate functions are near", function(t)
+        local function f(x, out)
+            for i = 1, #x do out[i] = math.exp(x[i]) * math.log(x[i]) end
+        end
+        local x = ramp("f64", 500, function(i) return i / 50 end)
+        local exact, near = cns.buffer("f64", 500), cns.buffer("f64", 500)
+        cns.jit(f, {tier = "native"})(x, exact)
+        cns.jit(f, {tier = "native", approx = true})(x, near)
+        for i = 1, #x do
+            t.ok(math.abs(exact[i] - near[i]) <= 16 * 2.0 ^ -52 * math.abs(exact[i]), i)
+        end
+    end)
+end
+
 return function(test)
     if not there_is_native() then
         test("machine code", function(t) t.skip("no native backend") end)
@@ -127,4 +287,5 @@ return function(test)
     end
     forks(test)
     loops(test)
+    groups(test)
 end
