@@ -9,6 +9,7 @@
 #include "jit/jit.h"
 
 #include <llvm-c/Object.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <math.h>
 #include <stdio.h>
@@ -117,9 +118,13 @@ static const char *cpu(const void *instance) {
     return jit->cpu;
 }
 
-/* LLVM's list of targets is a global of its own that is not for two threads: filled in once, under
- * the loader's lock. */
+/* LLVM's list of targets and its options are globals of its own that are not for two threads: set
+ * once, under the loader's lock. Strength reduction takes up to half of the time of code generation
+ * and finds little in loops whose indices are affine already; there is no other way to leave it
+ * out. An LLVM that does not know the option ignores it. */
 __attribute__((constructor)) static void register_target(void) {
+    static const char *const options[] = {"cnsengine", "-disable-lsr"};
+    LLVMParseCommandLineOptions(2, options, NULL);
     (void)LLVMInitializeNativeTarget();
     (void)LLVMInitializeNativeAsmPrinter();
 }

@@ -69,7 +69,7 @@ static const char passes[] =
     "mem2reg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg,"
     "loop-mssa(loop-rotate,licm),simplifycfg,instcombine<no-verify-fixpoint>,"
     "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),"
-    "loop-unroll,early-cse,simplifycfg)";
+    "loop-unroll<O2;no-runtime>,early-cse,simplifycfg)";
 
 cns_status cns_jit_optimise(cns_jit *jit, const cns_jit_target *target, LLVMModuleRef module) {
 #ifdef CNS_DEBUG
