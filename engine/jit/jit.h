@@ -156,6 +156,13 @@ void cns_jit_attribute(const cns_jit_lower *l, LLVMValueRef function, const char
                        uint64_t value);
 void cns_jit_remark(const cns_jit_lower *l, cns_remark_kind kind, uint32_t site, const char *text);
 
+/* ---- remarks.c ------------------------------------------------------------------------------- */
+
+/* What marks an innermost loop until LLVM is done with it. */
+LLVMMetadataRef cns_jit_loop_property(const cns_jit_lower *l, uint32_t loop);
+/* Tells of the marked loops that are left which were vectorised. */
+void cns_jit_remark_loops(const cns_native_options *options, LLVMModuleRef module);
+
 /* ---- lower_ops.c, memory.c, math.c ----------------------------------------------------------- */
 
 /* The value of an operation; NULL for a store. Operands may be vectors as long as the operation

@@ -186,19 +186,22 @@ static bool is_cold(const cns_jit_lower *l, uint32_t loop) {
     return false;
 }
 
-/* Says at a loop's way back that LLVM need not make it fast: what is rarely run is soon compiled.
- */
-static void leave_alone(const cns_jit_lower *l, LLVMValueRef branch) {
-    static const char text[] = "llvm.loop.disable_nonforced";
-    LLVMMetadataRef property = LLVMMDStringInContext2(l->llvm, text, sizeof text - 1);
-    LLVMMetadataRef wish = LLVMMDNodeInContext2(l->llvm, &property, 1);
+/* Gives a loop, at its way back, a property for LLVM. */
+static void set_property(const cns_jit_lower *l, LLVMValueRef branch, LLVMMetadataRef property) {
     /* A loop's name is a node that contains itself. */
     LLVMMetadataRef self = LLVMTemporaryMDNode(l->llvm, NULL, 0);
-    LLVMMetadataRef parts[2] = {self, wish};
+    LLVMMetadataRef parts[2] = {self, property};
     LLVMMetadataRef name = LLVMMDNodeInContext2(l->llvm, parts, 2);
     LLVMMetadataReplaceAllUsesWith(self, name);
     LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(l->llvm, "llvm.loop", 9),
                     LLVMMetadataAsValue(l->llvm, name));
+}
+
+/* LLVM need not make it fast: what is rarely run is soon compiled. */
+static void leave_alone(const cns_jit_lower *l, LLVMValueRef branch) {
+    static const char text[] = "llvm.loop.disable_nonforced";
+    LLVMMetadataRef name = LLVMMDStringInContext2(l->llvm, text, sizeof text - 1);
+    set_property(l, branch, LLVMMDNodeInContext2(l->llvm, &name, 1));
 }
 
 static void add_incoming(LLVMValueRef phi, LLVMValueRef value, LLVMBasicBlockRef from) {
@@ -306,7 +309,13 @@ static cns_status emit_chunk_latch(cns_jit_lower *l, cns_ir_block_id id, uint32_
     LLVMBasicBlockRef after = cns_jit_block(l, "chunk.done");
     LLVMBasicBlockRef more = cns_jit_block(l, "chunk.more");
     LLVMBasicBlockRef out = cns_jit_block(l, "chunks.done");
-    LLVMBuildCondBr(l->build, over, after, l->blocks[l->shape.loops[loop].header]);
+    LLVMValueRef branch =
+        LLVMBuildCondBr(l->build, over, after, l->blocks[l->shape.loops[loop].header]);
+    if (chunk->grouped) {
+        leave_alone(l, branch);
+    } else {
+        set_property(l, branch, cns_jit_loop_property(l, loop));
+    }
     add_incoming(chunk->left, left, from);
     for (uint32_t i = 0; i < header->parameter_count; i++) {
         if (header->parameters[i] != chunk->match.remaining) {

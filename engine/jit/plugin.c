@@ -197,6 +197,9 @@ static cns_status make(cns_jit *jit, const cns_native_options *options,
     if (status == CNS_OK) {
         status = cns_jit_optimise(jit, &u->target, u->module);
     }
+    if (status == CNS_OK) {
+        cns_jit_remark_loops(options, u->module);
+    }
     if (status != CNS_OK) {
         unit_deinit(u);
     }

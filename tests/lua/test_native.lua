@@ -120,6 +120,39 @@ local function loops(test)
     end)
 end
 
+local function remarks(test)
+    test("explain says which loops are vectorised, and why others are not", function(t)
+        local wide
+        local function said(f, options, ...)
+            local kernel <close> = cns.jit(f, options)
+            kernel:compile(...)
+            wide = wide or kernel:asm():find("%%[yz]mm") ~= nil -- AVX2 or better
+            return kernel:explain():match("in native code.*")
+        end
+        local function dot(x, y)
+            local s = 0.0
+            for i = 1, #x do s = s + x[i] * y[i] end
+            return s
+        end
+        local strict = said(dot, {tier = "native"}, "f64[]", "f64[]")
+        t.ok(strict:find("not vectorised: floats .* in the order of the iterations"), strict)
+        local loose = said(dot, {tier = "native", reassoc = true}, "f64[]", "f64[]")
+        t.ok(loose:find(" vectorised: by LLVM") and not loose:find("not vectorised"), loose)
+        local scatter = said(function(x, h)
+            for i = 1, #x do h[x[i]] = i end
+        end, {tier = "native"}, "u8[]", "i64[]")
+        t.ok(scatter:find("not vectorised: an index is checked"), scatter)
+        local groups = said(function(x)
+            for i = 1, #x do
+                local v = x[i]
+                while v > 1 do v = v * 0.5 end
+                x[i] = v
+            end
+        end, {tier = "native"}, "f64[]")
+        t.equal(groups:find("vectorised: iterations run in groups", 1, true) ~= nil, wide, groups)
+    end)
+end
+
 -- Loops whose iterations part ways run in groups, each lane under a mask.
 local function groups(test)
     test("iterations that take different numbers of steps", function(t)
@@ -288,4 +321,5 @@ return function(test)
     forks(test)
     loops(test)
     groups(test)
+    remarks(test)
 end
