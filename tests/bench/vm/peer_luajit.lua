@@ -49,7 +49,7 @@ local function prepare(case, size)
         return returned
     end, function(returned)
         if case.name == "fnv1a64" then
-            returned = bit.band(returned, 0xffffffffULL)
+            returned = bit.band(returned, ffi.cast("uint64_t", 0xffffffff))
         end
         return work.checksum(case, arguments, descriptions, returned and tonumber(returned),
             function(x, i) return tonumber(x[i - 1]) end)
