@@ -23,8 +23,8 @@ enum lcns_tag {
 };
 
 /* What an object in the heads begins with: a table, with the sizes of its list and of the rest; or
- * a function, with the number of its upvalues, the size of its dump, and the dump; or a kernel, with
- * its options, which the other state compiles anew from its function. */
+ * a function, with the number of its upvalues, the size of its dump, and the dump; or a kernel,
+ * with its options, which the other state compiles anew from its function. */
 enum lcns_head { HEAD_TABLE, HEAD_FUNCTION, HEAD_PURE_FUNCTION, HEAD_KERNEL };
 
 #endif
