@@ -2,19 +2,24 @@
 # SPDX-License-Identifier: MIT
 #
 # run.sh [SECONDS] [TARGET...] - builds the fuzzers and runs each for so many seconds (60). What
-# they find is left in build/fuzz/findings; a finding becomes a unit test. Two targets are scripts:
-# `storm` calls everything in the Lua module with odd arguments, `transfer` sends random values to
-# workers and back.
+# they find is left in build/fuzz/findings; a finding becomes a unit test. Three targets are
+# scripts: `storm` calls everything in the Lua module with odd arguments, `transfer` sends random
+# values to workers and back, `vm` compares random kernels with Lua.
 set -eu
-seconds=${1:-60}
-[ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- heap map hash buffer lua module storm transfer
+seconds=60
+case ${1:-} in
+[0-9]*)
+    seconds=$1
+    shift
+    ;;
+esac
+[ $# -gt 0 ] || set -- heap map hash buffer lua module storm transfer vm
 build=build/fuzz
 mkdir -p $build/findings
 
 build_target() {
     case $1 in
-    storm | transfer) program=cnsengine ;;
+    storm | transfer | vm) program=cnsengine ;;
     *) program=fuzz_$1 ;;
     esac
     cmake --build --preset fuzz --target $program >$build/build.log || {
@@ -49,6 +54,7 @@ for target; do
     case $target in
     storm) run_script storm tests/fuzz/api_storm.lua ;;
     transfer) run_script transfer tests/fuzz/transfer_storm.lua ;;
+    vm) run_script vm tests/fuzz/kernel_storm.lua ;;
     *) run_fuzzer "$target" ;;
     esac
 done
