@@ -5,8 +5,8 @@
  * Loops are taken from inside out, each with a preheader, made where there is none; its end is
  * reached if and only if the loop is entered. Free values move from wherever they are. What may
  * trap moves only from the header, as long as nothing before it in the loop may trap or writes:
- * then it is the first thing that happens. Loads move where the loop writes nothing. COLD loops
- * stay as they are.
+ * then it is the first thing that happens. Loads move where the loop writes nothing, and what
+ * is PROVEN not above its test. COLD loops stay as they are.
  */
 #include "vm/passes.h"
 #include "vm/rewrite.h"
@@ -45,6 +45,27 @@ static bool is_fork(uint8_t op) {
     return op >= CNS_IR_FORK_PASS && op <= CNS_IR_FORK_GET_F64;
 }
 
+/* A condition that pass_bounds made. */
+static bool is_bounds_test(const hoister *h, cns_ir_value condition) {
+    uint8_t op = cns_ir_at(h->f, condition)->op;
+    return op == CNS_IR_WITHIN || op == CNS_IR_AND_BOOL;
+}
+
+/* Whether what makes an access PROVEN is decided in the loop: it is so only below the test. */
+static bool is_proven_inside(const hoister *h, cns_ir_value value) {
+    const cns_ir_instruction *code = cns_ir_at(h->f, value);
+    cns_ir_block_id above = code->block;
+    while (code->flags & CNS_IR_PROVEN && above != h->header) {
+        above = h->shape.dominator[above];
+        const cns_ir_block *block = &h->f->blocks[above];
+        if (block->end == CNS_IR_BRANCH && is_bounds_test(h, block->condition) &&
+            cns_ir_dominates(&h->shape, block->edges[0].target, code->block)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* `first`: if it traps, it is the first thing that the loop does. */
 static bool may_move(const hoister *h, cns_ir_value value, bool first) {
     const cns_ir_instruction *code = cns_ir_at(h->f, value);
@@ -52,7 +73,8 @@ static bool may_move(const hoister *h, cns_ir_value value, bool first) {
     if (is_fork(code->op) || cns_ir_has(op, 'W') || (cns_ir_has(op, 'R') && h->writes)) {
         return false;
     }
-    return (first || cns_ir_is_safe(h->f, value)) && is_invariant(h, value);
+    return (first || cns_ir_is_safe(h->f, value)) && is_invariant(h, value) &&
+           !is_proven_inside(h, value);
 }
 
 static bool block_writes(const cns_ir_function *f, cns_ir_block_id id) {

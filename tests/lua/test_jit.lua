@@ -178,6 +178,20 @@ local function loops(test)
         end, cns.buffer("i32", 50))
     end)
 
+    test("what is proven by a test in a loop stays below it", function(t)
+        compare(t, function(p)
+            local s, trips = 0.0, 0
+            while trips < 3 do
+                trips = trips + 1
+                for i = 1, #p do
+                    for _ = 7, 9 do s = s + i end
+                    for _ = 1, p[1], i do s = s + 1 end
+                end
+            end
+            return s
+        end, cns.buffer("f64", 0))
+    end)
+
     test("results of different number and type", function(t)
         local function f(a, b)
             if a == nil then return end
