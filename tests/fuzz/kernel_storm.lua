@@ -318,7 +318,9 @@ local function closed(source)
 end
 
 -- What has no place in a kernel is refused in words of its own.
-local refusals = {"kernels compute", "must run to its end", "a bool is stored"}
+local refusals = {"kernels compute", "must run to its end", "a bool is stored",
+    "it must be a number", "keeps its value from the last iteration",
+    "carried from one iteration", "the types change too often"}
 
 -- The tier whose outcome is not Lua's: of `which`, or of the first `last` ones.
 local function difference(source, given, which, last)
@@ -376,8 +378,9 @@ local function report(seed, tree, given, which)
     end
     local source = source_of(tree)
     local _, expected, found = difference(source, given, which)
-    print(("seed %d, tier %s%s, a %s, b %s, up %s, same %s, buffers %s"):format(seed,
-        tiers[which].tier, tiers[which].optimise == false and " not optimised" or "", show(given.a), show(given.b),
+    local head = "seed %d, tier %s%s, a %s, b %s, up %s, same %s, buffers %s"
+    print(head:format(seed, tiers[which].tier,
+        tiers[which].optimise == false and " not optimised" or "", show(given.a), show(given.b),
         show(given.up), given.same, table.concat(given.kind, " ")))
     for i = 1, 3 do
         local fill = {}
