@@ -10,5 +10,6 @@
 #include "cns/memory.h"
 #include "cns/monitor.h"
 #include "cns/tasks.h"
+#include "cns/vm.h"
 
 #endif
