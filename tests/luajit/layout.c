@@ -140,6 +140,50 @@ static const field_layout layouts[] = {
     FIELD(cns_monitor_thread, cpu_user_ns),
     FIELD(cns_monitor_thread, cpu_system_ns),
     FIELD(cns_monitor_thread, name),
+    FIELD(cns_vm_value, integer),
+    FIELD(cns_vm_value, real),
+    FIELD(cns_vm_value, data),
+    FIELD(cns_vm_value, count),
+    FIELD(cns_vm_value, type),
+    FIELD(cns_trap, kind),
+    FIELD(cns_trap, site),
+    FIELD(cns_trap, integer),
+    FIELD(cns_trap, real),
+    FIELD(cns_trap, other),
+    FIELD(cns_run, arguments),
+    FIELD(cns_run, results),
+    FIELD(cns_run, result_capacity),
+    FIELD(cns_run, result_count),
+    FIELD(cns_run, poll),
+    FIELD(cns_run, poll_user),
+    FIELD(cns_run, tasks),
+    FIELD(cns_run, trap),
+    FIELD(cns_import, kind),
+    FIELD(cns_import, type),
+    FIELD(cns_import, intrinsic),
+    FIELD(cns_import, id),
+    FIELD(cns_import, function),
+    FIELD(cns_import, what),
+    FIELD(cns_import_source, user),
+    FIELD(cns_import_source, upvalue),
+    FIELD(cns_import_source, field),
+    FIELD(cns_vm_config, size),
+    FIELD(cns_vm_config, reserved),
+    FIELD(cns_vm_config, tasks),
+    FIELD(cns_vm_config, plugin),
+    FIELD(cns_kernel_config, size),
+    FIELD(cns_kernel_config, options),
+    FIELD(cns_kernel_config, function),
+    FIELD(cns_kernel_config, name),
+    FIELD(cns_kernel_config, types),
+    FIELD(cns_kernel_config, type_count),
+    FIELD(cns_kernel_config, version_limit),
+    FIELD(cns_kernel_config, imports),
+    FIELD(cns_kernel_stats, bytecode_instructions),
+    FIELD(cns_kernel_stats, native_bytes),
+    FIELD(cns_kernel_stats, build_ns),
+    FIELD(cns_kernel_stats, lower_ns),
+    FIELD(cns_kernel_stats, native_ns),
 };
 
 int main(void) {
@@ -152,7 +196,7 @@ int main(void) {
                    layout->size);
             open_type = layout->type;
         }
-        printf("%s = %zu, ", layout->field, layout->offset);
+        printf("[\"%s\"] = %zu, ", layout->field, layout->offset);
     }
     printf("}},\n}\n");
     return 0;
