@@ -23,7 +23,8 @@ static cns_status run(cns_ir_function *function, const pass *passes, size_t coun
 /* Up to where loops are forked. */
 static const pass simplify[] = {cns_pass_parameters, cns_pass_fold, cns_pass_parameters,
                                 cns_pass_fold,       cns_pass_dead, cns_pass_gvn,
-                                cns_pass_fold,       cns_pass_dead, cns_pass_blocks};
+                                cns_pass_fold,       cns_pass_dead, cns_pass_blocks,
+                                cns_pass_select,     cns_pass_fold, cns_pass_blocks};
 
 /* What bounds proved may leave its loop as well. */
 static const pass improve[] = {cns_pass_fold,  cns_pass_hoist, cns_pass_gvn,  cns_pass_bounds,

@@ -29,6 +29,7 @@ static const struct {
     {"dead", cns_pass_dead},
     {"gvn", cns_pass_gvn},
     {"hoist", cns_pass_hoist},
+    {"select", cns_pass_select},
     {"all", whole},
 };
 enum { PASSES = sizeof passes / sizeof *passes };
@@ -318,6 +319,51 @@ static const golden goldens[] = {
      "  c = lt.f64 l, w\n  n = add.i64 k, q\n  branch c 1(n) 3()\n"
      "block 3():\n"
      "  return\n"},
+    /* a maximum, and a choice of two cheap arms; both meet before they leave */
+    {"sb",
+     "  c = lt.f64 x, y\n  branch c 1() 2(x, i)\n"
+     "block 1():\n"
+     "  s = add.i64 i, j\n  jump 2(y, s)\n"
+     "block 2(m: f64, n: i64):\n"
+     "  branch b 3() 4()\n"
+     "block 3():\n"
+     "  t = mul.f64 m, x\n  jump 5(t, n)\n"
+     "block 4():\n"
+     "  u = neg.f64 m\n  jump 5(u, n)\n"
+     "block 5(v: f64, w: i64):\n"
+     "  return v, w\n",
+     "  c = lt.f64 x, y\n  s = add.i64 i, j\n  m = select.f64 c, y, x\n"
+     "  n = select.i64 c, s, i\n  t = mul.f64 m, x\n  u = neg.f64 m\n"
+     "  v = select.f64 b, t, u\n"
+     "  return v, n\n"},
+    /* not what may trap, has an effect or is dear */
+    {"s",
+     "  branch b 1() 2(i)\n"
+     "block 1():\n"
+     "  q = idiv.i64 i, j\n  jump 2(q)\n"
+     "block 2(m: i64):\n"
+     "  branch b 3() 4(x)\n"
+     "block 3():\n"
+     "  e = exp.f64 x\n  jump 4(e)\n"
+     "block 4(n: f64):\n"
+     "  branch b 5() 6()\n"
+     "block 5():\n"
+     "  store f, i, x\n  jump 6()\n"
+     "block 6():\n"
+     "  return m, n\n",
+     "  branch b 1() 2(i)\n"
+     "block 1():\n"
+     "  q = idiv.i64 i, j\n  jump 2(q)\n"
+     "block 2(m: i64):\n"
+     "  branch b 3() 4(x)\n"
+     "block 3():\n"
+     "  e = exp.f64 x\n  jump 4(e)\n"
+     "block 4(n: f64):\n"
+     "  branch b 5() 6()\n"
+     "block 5():\n"
+     "  store f, i, x\n  jump 6()\n"
+     "block 6():\n"
+     "  return m, n\n"},
 };
 
 static cns_ir_function *parse(cns_context *context, const char *code, char *text, size_t size) {
