@@ -6,7 +6,7 @@
  * register more. Operations below CNS_IR_OP_COUNT are those of the IR, on registers; the others
  * follow here. X(NAME, "text", form); the forms name the fields for the printer and the verifier:
  * d writes register a, a b c e read a register (e: the fourth), x: b is a buffer, y: a is one, i an
- * immediate, t a target, k a number.
+ * immediate, w a register in place of a target, t a target, k a number.
  *
  * Registers in order: arguments (a buffer takes two: data, count), constants, one for cycles of
  * moves, the rest.
@@ -43,9 +43,17 @@
     X(PASS_BUFFER, "fork.pass",     "xk")                                                          \
     X(FORK,        "fork",          "abck")  /* body k: first, remaining, step */                  \
     X(GET,         "fork.get",      "dk")    /* accumulator k of the last fork */                  \
+    X(SELECT_EQ_I64, "select.eq.i64", "dbcew") /* b == c ? e : w */                                \
+    X(SELECT_LT_I64, "select.lt.i64", "dbcew") X(SELECT_LE_I64, "select.le.i64", "dbcew")          \
+    X(SELECT_EQ_F64, "select.eq.f64", "dbcew")                                                     \
+    X(SELECT_LT_F64, "select.lt.f64", "dbcew") X(SELECT_LE_F64, "select.le.f64", "dbcew")          \
     CNS_CODE_ELEMENTS(X, LOAD, "load", "dxci")                                                     \
     CNS_CODE_ELEMENTS(X, STORE_INTEGER, "store.i64", "ybci")                                       \
-    CNS_CODE_ELEMENTS(X, STORE_REAL, "store.f64", "ybci")
+    CNS_CODE_ELEMENTS(X, STORE_REAL, "store.f64", "ybci")                                          \
+    /* the same where the index is PROVEN: not checked */                                          \
+    CNS_CODE_ELEMENTS(X, PROVEN_LOAD, "load.proven", "dxci")                                       \
+    CNS_CODE_ELEMENTS(X, PROVEN_STORE_INTEGER, "store.proven.i64", "ybci")                         \
+    CNS_CODE_ELEMENTS(X, PROVEN_STORE_REAL, "store.proven.f64", "ybci")
 /* clang-format on */
 
 typedef enum cns_code_op {

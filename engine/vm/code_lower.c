@@ -99,6 +99,25 @@ static uint32_t fused_branch(cns_ir_op op) {
     }
 }
 
+static uint32_t fused_select(cns_ir_op op) {
+    switch (op) {
+    case CNS_IR_EQ_I64:
+        return CNS_CODE_SELECT_EQ_I64;
+    case CNS_IR_LT_I64:
+        return CNS_CODE_SELECT_LT_I64;
+    case CNS_IR_LE_I64:
+        return CNS_CODE_SELECT_LE_I64;
+    case CNS_IR_EQ_F64:
+        return CNS_CODE_SELECT_EQ_F64;
+    case CNS_IR_LT_F64:
+        return CNS_CODE_SELECT_LT_F64;
+    case CNS_IR_LE_F64:
+        return CNS_CODE_SELECT_LE_F64;
+    default:
+        return 0;
+    }
+}
+
 /* The latch of a counted loop: remaining == 0 leaves, else remaining - 1 and index + step go on. */
 typedef struct latch {
     cns_ir_value remaining, less; /* before and after */
@@ -166,6 +185,14 @@ static bool folds_index(const lowering *l, cns_ir_value index, cns_ir_value *bas
     return !is_constant(l, *base);
 }
 
+/* A comparison made for one SELECT. */
+static bool folds_choice(const lowering *l, cns_ir_block_id id, const cns_ir_instruction *code) {
+    bool selects = code->op >= CNS_IR_SELECT_BOOL && code->op <= CNS_IR_SELECT_F64;
+    return selects && at(l, code->operands[0])->block == id &&
+           l->plan.uses[code->operands[0]] == 1 &&
+           fused_select((cns_ir_op)at(l, code->operands[0])->op) != 0;
+}
+
 /* Values all of whose users can make them: indices first counted, then marked. */
 static void find_folds(lowering *l) {
     uint32_t *indexed = take(l, l->scratch, l->f->instruction_count * sizeof *indexed);
@@ -174,6 +201,9 @@ static void find_folds(lowering *l) {
         for (cns_ir_value v = block->first; v != CNS_IR_NONE; v = at(l, v)->next) {
             cns_ir_value base;
             int64_t offset;
+            if (folds_choice(l, id, at(l, v))) {
+                l->plan.folded[at(l, v)->operands[0]] = true;
+            }
             if (at(l, v)->op != CNS_IR_LOAD && at(l, v)->op != CNS_IR_STORE) {
                 continue;
             }
@@ -361,15 +391,17 @@ static void emit_memory(lowering *l, const cns_ir_instruction *code, cns_ir_valu
         (void)folds_index(l, code->operands[1], &base, &offset);
     }
     cns_code_instruction i = {.immediate = offset};
+    uint32_t unchecked =
+        code->flags & CNS_IR_PROVEN ? CNS_CODE_PROVEN_LOAD_I8 - CNS_CODE_LOAD_I8 : 0;
     if (code->op == CNS_IR_LOAD) {
-        i.op = (uint16_t)(CNS_CODE_LOAD_I8 + type - CNS_I8);
+        i.op = (uint16_t)(CNS_CODE_LOAD_I8 + unchecked + type - CNS_I8);
         i.a = reg(l, value);
         i.b = reg(l, code->operands[0]);
         i.c = reg(l, base);
     } else {
         bool real = at(l, code->operands[2])->type == CNS_VM_F64;
-        i.op =
-            (uint16_t)((real ? CNS_CODE_STORE_REAL_I8 : CNS_CODE_STORE_INTEGER_I8) + type - CNS_I8);
+        uint32_t first = real ? CNS_CODE_STORE_REAL_I8 : CNS_CODE_STORE_INTEGER_I8;
+        i.op = (uint16_t)(first + unchecked + type - CNS_I8);
         i.a = reg(l, code->operands[0]);
         i.b = reg(l, code->operands[2]);
         i.c = reg(l, base);
@@ -398,6 +430,18 @@ static void emit_fork(lowering *l, const cns_ir_instruction *code, cns_ir_value 
     emit(l, code->site, i);
 }
 
+/* SELECT of a comparison that is folded into it. */
+static void emit_choice(lowering *l, const cns_ir_instruction *code, cns_ir_value value) {
+    const cns_ir_instruction *test = at(l, code->operands[0]);
+    emit(l, code->site,
+         (cns_code_instruction){.op = (uint16_t)fused_select((cns_ir_op)test->op),
+                                .a = reg(l, value),
+                                .b = reg(l, test->operands[0]),
+                                .c = reg(l, test->operands[1]),
+                                .e = reg(l, code->operands[1]),
+                                .target = reg(l, code->operands[2])});
+}
+
 static void emit_plain(lowering *l, const cns_ir_instruction *code, cns_ir_value value) {
     cns_code_instruction i = {.op = code->op, .a = reg(l, value)};
     const cns_ir_value *operands = code->operands;
@@ -419,6 +463,9 @@ static void emit_instruction(lowering *l, cns_ir_value value) {
         emit_memory(l, code, value);
     } else if (code->op >= CNS_IR_FORK_PASS && code->op <= CNS_IR_FORK_GET_F64) {
         emit_fork(l, code, value);
+    } else if (code->op >= CNS_IR_SELECT_BOOL && code->op <= CNS_IR_SELECT_F64 &&
+               l->plan.folded[code->operands[0]]) {
+        emit_choice(l, code, value);
     } else {
         emit_plain(l, code, value);
     }

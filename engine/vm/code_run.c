@@ -3,7 +3,8 @@
  * code_run.c - the scalar interpreter: the reference of what a kernel does.
  *
  * One handler an operation, reached through a table of labels where the compiler has them. Loads
- * and stores check their index whatever the code says. Jumps back count down to the next poll.
+ * and stores check their index, but for those that the optimiser of this process proved inside: it
+ * reads no claim of the kind from a file. Jumps back count down to the next poll.
  */
 #include <string.h>
 
@@ -129,24 +130,49 @@ static uint32_t run_body(const void *code, cns_run *run) {
         }                                                                                          \
         NEXT();                                                                                    \
     }
-#define LOADS(name, ctype, field, value)                                                           \
-    OP(LOAD_##name) {                                                                              \
-        uint64_t place = C.u + (uint64_t)i->immediate - 1;                                         \
-        if (place >= r[i->b + 1].u) {                                                              \
-            goto bad_load_index;                                                                   \
-        }                                                                                          \
+#define SELECTS(name, condition)                                                                   \
+    OP(SELECT_##name) {                                                                            \
+        A = (condition) ? E : r[i->target];                                                        \
+        NEXT();                                                                                    \
+    }
+#define PLACE (C.u + (uint64_t)i->immediate - 1)
+#define CHECK_LOAD()                                                                               \
+    if (place >= r[i->b + 1].u) {                                                                  \
+        goto bad_load_index;                                                                       \
+    }
+#define CHECK_STORE()                                                                              \
+    if (place >= r[i->a + 1].u) {                                                                  \
+        goto bad_store_index;                                                                      \
+    }
+#define LOADS_AS(form, name, ctype, field, value, check)                                           \
+    OP(form##_##name) {                                                                            \
+        uint64_t place = PLACE;                                                                    \
+        check;                                                                                     \
         ctype element = ((const ctype *)B.p)[place];                                               \
         A.field = (value)element;                                                                  \
         NEXT();                                                                                    \
     }
-#define STORE_PLACE()                                                                              \
-    uint64_t place = C.u + (uint64_t)i->immediate - 1;                                             \
-    if (place >= r[i->a + 1].u) {                                                                  \
-        goto bad_store_index;                                                                      \
+#define LOADS(name, ctype, field, value)                                                           \
+    LOADS_AS(LOAD, name, ctype, field, value, CHECK_LOAD())                                        \
+    LOADS_AS(PROVEN_LOAD, name, ctype, field, value, )
+#define LOADS_U64(form, check)                                                                     \
+    OP(form##_U64) {                                                                               \
+        uint64_t place = PLACE;                                                                    \
+        check;                                                                                     \
+        uint64_t element = ((const uint64_t *)B.p)[place];                                         \
+        if (element > INT64_MAX) {                                                                 \
+            return trap_integer(run, SITE, CNS_TRAP_LOAD, 0, CNS_U64);                             \
+        }                                                                                          \
+        A.u = element;                                                                             \
+        NEXT();                                                                                    \
     }
 #define STORES(name, ctype, test)                                                                  \
-    OP(STORE_INTEGER_##name) {                                                                     \
-        STORE_PLACE()                                                                              \
+    STORES_AS(, name, ctype, test, CHECK_STORE())                                                  \
+    STORES_AS(PROVEN_, name, ctype, test, )
+#define STORES_AS(form, name, ctype, test, check)                                                  \
+    OP(form##STORE_INTEGER_##name) {                                                               \
+        uint64_t place = PLACE;                                                                    \
+        check;                                                                                     \
         int64_t value = B.i;                                                                       \
         if (!(test)) {                                                                             \
             return trap_integer(run, SITE, CNS_TRAP_STORE_INTEGER, value, CNS_##name);             \
@@ -154,8 +180,9 @@ static uint32_t run_body(const void *code, cns_run *run) {
         ((ctype *)A.p)[place] = (ctype)value;                                                      \
         NEXT();                                                                                    \
     }                                                                                              \
-    OP(STORE_REAL_##name) {                                                                        \
-        STORE_PLACE()                                                                              \
+    OP(form##STORE_REAL_##name) {                                                                  \
+        uint64_t place = PLACE;                                                                    \
+        check;                                                                                     \
         if (!cns_element_store_f64(CNS_##name, A.p, place, B.f)) {                                 \
             return trap_real(run, SITE, CNS_TRAP_STORE_FLOAT, B.f, CNS_##name);                    \
         }                                                                                          \
@@ -271,6 +298,8 @@ dispatch:
     LOADS(U8, uint8_t, i, int64_t)
     LOADS(U16, uint16_t, i, int64_t)
     LOADS(U32, uint32_t, i, int64_t)
+    LOADS_U64(LOAD, CHECK_LOAD())
+    LOADS_U64(PROVEN_LOAD, )
     LOADS(F32, float, f, double)
     LOADS(F64, double, f, double)
     STORES(I8, int8_t, value >= INT8_MIN && value <= INT8_MAX)
@@ -289,19 +318,13 @@ dispatch:
     BRANCHES(EQ_F64, B.f == C.f)
     BRANCHES(LT_F64, B.f < C.f)
     BRANCHES(LE_F64, B.f <= C.f)
+    SELECTS(EQ_I64, B.i == C.i)
+    SELECTS(LT_I64, B.i < C.i)
+    SELECTS(LE_I64, B.i <= C.i)
+    SELECTS(EQ_F64, B.f == C.f)
+    SELECTS(LT_F64, B.f < C.f)
+    SELECTS(LE_F64, B.f <= C.f)
     /* clang-format on */
-    OP(LOAD_U64) {
-        uint64_t place = C.u + (uint64_t)i->immediate - 1;
-        if (place >= r[i->b + 1].u) {
-            goto bad_load_index;
-        }
-        uint64_t element = ((const uint64_t *)B.p)[place];
-        if (element > INT64_MAX) {
-            return trap_integer(run, SITE, CNS_TRAP_LOAD, 0, CNS_U64);
-        }
-        A.u = element;
-        NEXT();
-    }
     IR(FOR_CLIP) {
         int64_t limit = 0;
         (void)cns_for_clip(B.f, C.i, &limit);
