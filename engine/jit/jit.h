@@ -5,7 +5,8 @@
  * plugin.c is the table that the engine sees; target.c makes object code of a module and lists the
  * machines and passes; lower.c turns the graph of blocks into LLVM's, lower_ops.c one operation;
  * memory.c loads and stores; fork.c loops over cns.prange; math.c the C library's functions;
- * spmd_*.c the loops that run W iterations at once. A compilation has an LLVM context of its own,
+ * spmd_*.c the loops that run W iterations at once; object.c, runtime.c and cpu.c make object files
+ * for other programs. A compilation has an LLVM context of its own,
  * so threads share nothing but the linker of LLJIT, which locks by itself.
  */
 #ifndef CNS_JIT_JIT_H
@@ -56,11 +57,38 @@ typedef struct cns_jit_target {
 
 cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
                                cns_jit_target *target);
+/* A machine's code as a file or a listing. */
+cns_status cns_jit_assemble(cns_jit *jit, LLVMTargetMachineRef machine, LLVMModuleRef module,
+                            LLVMCodeGenFileType kind, LLVMMemoryBufferRef *out);
 void cns_jit_target_deinit(cns_jit_target *target);
 /* Verifies (in debug builds), optimises. */
 cns_status cns_jit_optimise(cns_jit *jit, const cns_jit_target *target, LLVMModuleRef module);
+/* Warnings of LLVM go nowhere: a library does not print. */
+void cns_jit_be_quiet(LLVMContextRef llvm);
 /* An LLVM error as a status; takes it. */
 cns_status cns_jit_error(cns_jit *jit, const char *what, LLVMErrorRef error);
+
+/* ---- cpu.c ----------------------------------------------------------------------------------- */
+
+/* A processor that code can be made for. */
+typedef struct cns_jit_cpu {
+    const char *name; /* LLVM's */
+    uint8_t level;    /* of x86-64, as its ABI numbers them, or 0: the machine is not asked */
+    uint8_t lanes;    /* doubles in the vectors that pay */
+} cns_jit_cpu;
+
+enum { CNS_JIT_LEVELS = 4 };
+
+/* CNS_E_INVALID, with those there are, for an unknown name. `length` bytes of it. */
+cns_status cns_jit_cpu_find(cns_jit *jit, const char *name, size_t length, const cns_jit_cpu **out);
+
+/* ---- object.c, runtime.c --------------------------------------------------------------------- */
+
+cns_status cns_jit_emit(void *instance, const cns_native_object *build, void **object,
+                        size_t *size);
+/* Adds what object files bring with them to a module: @cns.level, @cns.fail, @cns.report and
+ * `message`, the one that other programs see. */
+cns_status cns_jit_add_runtime(cns_jit *jit, LLVMModuleRef module, const char *message);
 
 /* ---- lower.c --------------------------------------------------------------------------------- */
 

@@ -158,19 +158,13 @@ typedef struct unit {
     LLVMModuleRef module;
 } unit;
 
-/* Warnings of LLVM go nowhere: a library does not print. */
-static void ignore_diagnostic(LLVMDiagnosticInfoRef info, void *user) {
-    (void)info;
-    (void)user;
-}
-
 static cns_status unit_init(cns_jit *jit, const cns_native_options *options, unit *u) {
     cns_status status = cns_jit_target_init(jit, options, &u->target);
     if (status != CNS_OK) {
         return status;
     }
     u->llvm = LLVMContextCreate();
-    LLVMContextSetDiagnosticHandler(u->llvm, ignore_diagnostic, NULL);
+    cns_jit_be_quiet(u->llvm);
     u->module = LLVMModuleCreateWithNameInContext("kernels", u->llvm);
     LLVMSetTarget(u->module, jit->triple);
     LLVMSetModuleDataLayout(u->module, u->target.layout);
@@ -204,17 +198,6 @@ static cns_status make(cns_jit *jit, const cns_native_options *options,
         unit_deinit(u);
     }
     return status;
-}
-
-static cns_status assemble(cns_jit *jit, unit *u, LLVMCodeGenFileType kind,
-                           LLVMMemoryBufferRef *out) {
-    char *text = NULL;
-    if (LLVMTargetMachineEmitToMemoryBuffer(u->target.machine, u->module, kind, &text, out)) {
-        cns_status status = jit->services->fail(jit->context, CNS_E_UNSUPPORTED, "LLVM: %s", text);
-        LLVMDisposeMessage(text);
-        return status;
-    }
-    return CNS_OK;
 }
 
 /* ---- code that runs here --------------------------------------------------------------------- */
@@ -280,7 +263,7 @@ static cns_status compile(void *instance, const cns_ir_function *function,
         return status;
     }
     LLVMMemoryBufferRef object = NULL;
-    status = assemble(jit, &u, LLVMObjectFile, &object);
+    status = cns_jit_assemble(jit, u.target.machine, u.module, LLVMObjectFile, &object);
     unit_deinit(&u);
     cns_native_code code = {0};
     if (status == CNS_OK) {
@@ -317,7 +300,7 @@ static cns_status print(void *instance, const cns_ir_function *function,
     }
     if (assembly) {
         LLVMMemoryBufferRef listing = NULL;
-        status = assemble(jit, &u, LLVMAssemblyFile, &listing);
+        status = cns_jit_assemble(jit, u.target.machine, u.module, LLVMAssemblyFile, &listing);
         if (status == CNS_OK) {
             jit->services->text_append(text, LLVMGetBufferStart(listing),
                                        LLVMGetBufferSize(listing));
@@ -329,42 +312,6 @@ static cns_status print(void *instance, const cns_ir_function *function,
         LLVMDisposeMessage(listing);
     }
     unit_deinit(&u);
-    return status;
-}
-
-static cns_status emit(void *instance, const cns_ir_function *const *functions,
-                       const char *const *symbols, uint32_t count,
-                       const cns_native_options *options, void **object, size_t *size) {
-    cns_jit *jit = instance;
-    unit u;
-    LLVMMemoryBufferRef file = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        if (functions[i]->body_count > 0) {
-            return jit->services->fail(jit->context, CNS_E_UNSUPPORTED,
-                                       "kernel %s: cns.prange needs the engine's pool, which an "
-                                       "object file is without",
-                                       functions[i]->name);
-        }
-    }
-    cns_status status = make(jit, options, functions, symbols, count, &u);
-    if (status != CNS_OK) {
-        return status;
-    }
-    status = assemble(jit, &u, LLVMObjectFile, &file);
-    unit_deinit(&u);
-    if (status != CNS_OK) {
-        return status;
-    }
-    size_t length = LLVMGetBufferSize(file);
-    void *copy = jit->services->resize(jit->context, NULL, 0, length);
-    if (copy) {
-        memcpy(copy, LLVMGetBufferStart(file), length);
-        *object = copy;
-        *size = length;
-    } else {
-        status = jit->services->memory_status(jit->context, length);
-    }
-    LLVMDisposeMemoryBuffer(file);
     return status;
 }
 
@@ -384,7 +331,7 @@ const cns_native_backend *cns_native_backend_get(void) {
         .compile = compile,
         .release = release,
         .print = print,
-        .emit = emit,
+        .emit = cns_jit_emit,
     };
     return &backend;
 }

@@ -11,6 +11,15 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <string.h>
 
+static void ignore_diagnostic(LLVMDiagnosticInfoRef info, void *user) {
+    (void)info;
+    (void)user;
+}
+
+void cns_jit_be_quiet(LLVMContextRef llvm) {
+    LLVMContextSetDiagnosticHandler(llvm, ignore_diagnostic, NULL);
+}
+
 cns_status cns_jit_error(cns_jit *jit, const char *what, LLVMErrorRef error) {
     char *text = LLVMGetErrorMessage(error);
     cns_status status =
@@ -29,8 +38,14 @@ static uint32_t count_lanes(const char *features) {
 
 cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
                                cns_jit_target *target) {
-    bool named = options->cpu && *options->cpu;
-    target->cpu = named ? options->cpu : jit->cpu;
+    const cns_jit_cpu *named = NULL;
+    if (options->cpu && *options->cpu) {
+        cns_status status = cns_jit_cpu_find(jit, options->cpu, strlen(options->cpu), &named);
+        if (status != CNS_OK) {
+            return status;
+        }
+    }
+    target->cpu = named ? named->name : jit->cpu;
     target->features = options->features ? options->features : named ? "" : jit->features;
     target->native = !named && !options->features;
     LLVMTargetRef machine = NULL;
@@ -48,9 +63,20 @@ cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
                                    "LLVM knows no processor \"%s\"", target->cpu);
     }
     target->layout = LLVMCreateTargetDataLayout(target->machine);
-    uint32_t lanes = count_lanes(target->features);
+    uint32_t lanes = named ? named->lanes : count_lanes(target->features);
     uint32_t wanted = options->vector_bits ? options->vector_bits / 64 : lanes;
     target->lanes = wanted < 2 ? 2 : wanted < lanes ? wanted : lanes;
+    return CNS_OK;
+}
+
+cns_status cns_jit_assemble(cns_jit *jit, LLVMTargetMachineRef machine, LLVMModuleRef module,
+                            LLVMCodeGenFileType kind, LLVMMemoryBufferRef *out) {
+    char *text = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, kind, &text, out)) {
+        cns_status status = jit->services->fail(jit->context, CNS_E_UNSUPPORTED, "LLVM: %s", text);
+        LLVMDisposeMessage(text);
+        return status;
+    }
     return CNS_OK;
 }
 

@@ -59,6 +59,32 @@ typedef struct cns_native_code {
     void *handle; /* the backend's */
 } cns_native_code;
 
+/* A kernel on its way into an object file, where it is a C function: arguments in order (a buffer
+ * is a pointer and a uint64_t count, nil is left out), a pointer a result, a pointer to an error.
+ */
+typedef struct cns_native_export {
+    const cns_ir_function *function; /* optimised; it does not fork */
+    const char *symbol;
+    uint32_t math; /* cns_kernel_option */
+    uint32_t result_count;
+    const uint8_t *results; /* BOOL, I64, F64; VOID where it is not the same at each return */
+} cns_native_export;
+
+typedef struct cns_native_object {
+    const char *prefix; /* PREFIX_message is the object's own function */
+    const cns_native_export *exports;
+    uint32_t export_count;
+    /* Processors by LLVM's names: NULL for this machine's; "x86-64-v3"; or several of the x86-64
+     * levels with commas between, of which a call takes the best that its machine has. */
+    const char *cpus;
+} cns_native_object;
+
+/* What such a function returns beside cns_trap_kind. */
+enum {
+    CNS_NATIVE_COUNT = 100,    /* a buffer's count is 2^48 or more: integer is that */
+    CNS_NATIVE_PROCESSOR = 101 /* the machine has none of the levels; integer: the one it has */
+};
+
 typedef struct cns_native_backend {
     uint32_t abi;     /* CNS_NATIVE_ABI */
     const char *name; /* "LLVM 19.1.7" */
@@ -73,14 +99,12 @@ typedef struct cns_native_backend {
     /* Text of the optimised LLVM IR or of the machine code, appended. */
     cns_status (*print)(void *instance, const cns_ir_function *function,
                         const cns_native_options *options, int assembly, cns_text *text);
-    /* CNS_E_UNSUPPORTED for functions that fork. An object file in memory of the context
-     * (cns_context_resize's), for ahead-of-time builds. */
-    cns_status (*emit)(void *instance, const cns_ir_function *const *functions,
-                       const char *const *symbols, uint32_t count,
-                       const cns_native_options *options, void **object, size_t *size);
+    /* An object file in memory of the context (cns_context_resize's), for ahead-of-time builds.
+     * CNS_E_UNSUPPORTED for functions that fork, CNS_E_INVALID for processors. */
+    cns_status (*emit)(void *instance, const cns_native_object *build, void **object, size_t *size);
 } cns_native_backend;
 
-enum { CNS_NATIVE_ABI = 2 };
+enum { CNS_NATIVE_ABI = 3 };
 
 /* The plugin's exported function. */
 #define CNS_NATIVE_SYMBOL "cns_native_backend_get"
