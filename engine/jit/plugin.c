@@ -127,6 +127,7 @@ __attribute__((constructor)) static void register_target(void) {
     LLVMParseCommandLineOptions(2, options, NULL);
     (void)LLVMInitializeNativeTarget();
     (void)LLVMInitializeNativeAsmPrinter();
+    (void)LLVMInitializeNativeAsmParser(); /* for inline assembly: runtime.c */
 }
 
 static cns_status create(cns_context *context, const cns_native_services *services, void **out) {

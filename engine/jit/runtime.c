@@ -73,7 +73,7 @@ static const char telling[] =
     "%run = type { ptr, ptr, i32, i32, ptr, ptr, ptr, %trap }\n"
     "%error = type { i32, i32, ptr, i64, i64 }\n"
     "%site = type { ptr, i32 }\n"
-    "define internal void @cns.report(ptr %error, i32 %status, ptr %site, i64 %value, i64 %other)"
+    "define void @cns.report(ptr %error, i32 %status, ptr %site, i64 %value, i64 %other)"
     " cold noinline nounwind {\n"
     "  %silent = icmp eq ptr %error, null\n"
     "  br i1 %silent, label %done, label %tell\n"
@@ -94,7 +94,7 @@ static const char telling[] =
     "done:\n"
     "  ret void\n"
     "}\n"
-    "define internal void @cns.fail(ptr %error, ptr %run, ptr %sites, i32 %count)"
+    "define void @cns.fail(ptr %error, ptr %run, ptr %sites, i32 %count)"
     " cold noinline nounwind {\n"
     "  %at = getelementptr %run, ptr %run, i64 0, i32 7\n"
     "  %trap = load %trap, ptr %at\n"
@@ -196,7 +196,7 @@ static const char message_text[] =
  * masks are written beside their bits in test_object.c. */
 static const char levels[] =
     "@cns.known = internal global i32 0\n"
-    "define internal i32 @cns.level() nounwind {\n"
+    "define i32 @cns.level() nounwind {\n"
     "  %before = load atomic i32, ptr @cns.known monotonic, align 4\n"
     "  %asked = icmp ne i32 %before, 0\n"
     "  br i1 %asked, label %old, label %ask\n"
@@ -282,6 +282,17 @@ static size_t write_text(char *text, bool x86) {
     return used;
 }
 
+/* Linking takes over what others can see, so that these become internal after it. */
+static void hide(LLVMModuleRef module) {
+    static const char *const names[] = {"cns.report", "cns.fail", "cns.level"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        LLVMValueRef function = LLVMGetNamedFunction(module, names[i]);
+        if (function) {
+            LLVMSetLinkage(function, LLVMInternalLinkage);
+        }
+    }
+}
+
 cns_status cns_jit_add_runtime(cns_jit *jit, LLVMModuleRef module, const char *message) {
     char text[TEXT];
     size_t length = write_text(text, strncmp(jit->triple, "x86_64", 6) == 0);
@@ -302,6 +313,7 @@ cns_status cns_jit_add_runtime(cns_jit *jit, LLVMModuleRef module, const char *m
         return jit->services->fail(jit->context, CNS_E_UNSUPPORTED,
                                    "LLVM: the runtime of object files could not be linked");
     }
+    hide(module);
     LLVMSetValueName2(LLVMGetNamedFunction(module, "cns.message"), message, strlen(message));
     return CNS_OK;
 }

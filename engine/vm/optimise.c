@@ -38,10 +38,18 @@ static cns_status finish(cns_ir_function *function, cns_optimise_level level) {
     return status == CNS_OK ? cns_ir_compact(function) : status;
 }
 
-cns_status cns_optimise(cns_ir_function *function, cns_optimise_level level) {
+static cns_status optimise(cns_ir_function *function, cns_optimise_level level, bool fork) {
     cns_status status = level == CNS_OPTIMISE_NONE ? CNS_OK : RUN(function, simplify);
-    if (status == CNS_OK) {
+    if (status == CNS_OK && fork) {
         status = cns_pass_parallel(function);
     }
     return status == CNS_OK ? finish(function, level) : status;
+}
+
+cns_status cns_optimise(cns_ir_function *function, cns_optimise_level level) {
+    return optimise(function, level, true);
+}
+
+cns_status cns_optimise_serial(cns_ir_function *function, cns_optimise_level level) {
+    return optimise(function, level, false);
 }

@@ -43,5 +43,7 @@ typedef enum cns_optimise_level {
 } cns_optimise_level;
 
 cns_status cns_optimise(cns_ir_function *function, cns_optimise_level level);
+/* The same for code without a pool: PARALLEL loops stay loops. */
+cns_status cns_optimise_serial(cns_ir_function *function, cns_optimise_level level);
 
 #endif

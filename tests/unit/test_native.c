@@ -602,10 +602,10 @@ START_TEST(code_can_be_read_and_kept) {
     cns_text_deinit(&text);
     void *object = NULL;
     size_t size = 0;
-    const cns_ir_function *functions[2] = {f, f};
-    const char *symbols[2] = {"first_kernel", "second_kernel"};
-    support_status(n.context, CNS_OK,
-                   n.backend->emit(n.instance, functions, symbols, 2, &n.options, &object, &size));
+    const cns_native_export exports[2] = {{.function = f, .symbol = "first_kernel"},
+                                          {.function = f, .symbol = "second_kernel"}};
+    cns_native_object build = {.prefix = "test", .exports = exports, .export_count = 2};
+    support_status(n.context, CNS_OK, n.backend->emit(n.instance, &build, &object, &size));
     ck_assert_uint_gt(size, 100);
     ck_assert_int_eq(memcmp(object, "\177ELF", 4), 0);
     cns_context_resize(n.context, object, size, 0);
@@ -632,8 +632,8 @@ static cns_status compile_once(cns_context *context) {
     cns_text_init(&text, context);
     void *object = NULL;
     size_t size = 0;
-    const cns_ir_function *functions[1] = {f};
-    const char *symbols[1] = {"symbol"};
+    const cns_native_export exports[1] = {{.function = f, .symbol = "symbol"}};
+    cns_native_object build = {.prefix = "test", .exports = exports, .export_count = 1};
     if (status == CNS_OK) {
         status = backend->compile(instance, f, &options, &code);
     }
@@ -642,7 +642,7 @@ static cns_status compile_once(cns_context *context) {
         status = status == CNS_OK ? cns_text_status(&text) : status;
     }
     if (status == CNS_OK) {
-        status = backend->emit(instance, functions, symbols, 1, &options, &object, &size);
+        status = backend->emit(instance, &build, &object, &size);
     }
     if (object) {
         cns_context_resize(context, object, size, 0);

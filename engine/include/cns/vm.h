@@ -261,6 +261,31 @@ typedef struct cns_kernel_stats {
 
 CNS_API void cns_kernel_get_stats(const cns_kernel *kernel, cns_kernel_stats *out);
 
+/* ---- C functions ----------------------------------------------------------------------------- */
+
+/* Kernels that a program links: an object file, which needs neither the engine nor LLVM, and its
+ * header. Loops over cns.prange run in the order of the loop. Any thread. */
+typedef struct cns_emit_config {
+    uint32_t size;
+    uint32_t kernel_count;
+    cns_kernel *const *kernels;
+    const char *const *names; /* of the kernels; the same several times for several signatures */
+    const char *prefix;       /* C names are PREFIX_NAME; letters, digits and _ */
+    /* What the code is for: NULL or "native" this machine, a processor by LLVM's name, or levels of
+     * x86-64 with commas between ("x86-64,x86-64-v3,x86-64-v4"), the best of which each call
+     * takes. */
+    const char *cpus;
+    const char *source; /* for a comment in the header; may be NULL */
+} cns_emit_config;
+
+/* The file, in memory to be freed with cns_context_resize(context, object, size, 0).
+ * CNS_E_UNSUPPORTED without the native backend, CNS_E_INVALID for names and processors. */
+CNS_API cns_status cns_vm_emit_object(cns_vm *vm, const cns_emit_config *config, void **object,
+                                      uint64_t *size);
+/* The same for the header, terminated; size includes that. Needs no backend. */
+CNS_API cns_status cns_vm_emit_header(cns_vm *vm, const cns_emit_config *config, char **text,
+                                      uint64_t *size);
+
 #ifdef __cplusplus
 }
 #endif
