@@ -109,6 +109,7 @@ bool cli_find_script(const char *name, char *buffer, size_t capacity);
 
 extern const cli_command cli_run_command;
 extern const cli_command cli_bench_command;
+extern const cli_command cli_build_command;
 extern const cli_command cli_hash_command;
 extern const cli_command cli_doctor_command;
 extern const cli_command cli_repl_command;

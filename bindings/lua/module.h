@@ -192,6 +192,7 @@ int lcns_open_yaml(lua_State *L);    /* yaml.c */
 int lcns_open_fs(lua_State *L);      /* fs_posix.c */
 int lcns_open_jit(lua_State *L);     /* jit.c: pushes the constructor */
 int lcns_open_prange(lua_State *L);  /* jit_prange.c: pushes the function */
+int lcns_open_emit(lua_State *L);    /* jit_emit.c: the same */
 
 /* ---- across parts ---------------------------------------------------------------------------- */
 

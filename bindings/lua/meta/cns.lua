@@ -429,6 +429,15 @@ function kernel:close() end
 ---@return cns.kernel
 function cns.jit(f, options) end
 
+---Kernels as C functions: an object file that a program links without the engine, and its header. All
+---signatures that were compiled are in it; several kernels may share a name. What a kernel reads from
+---outside (upvalues, globals) becomes parameters behind its own. See `cnsengine build`.
+---@param kernels {name: string, kernel: cns.kernel}[]
+---@param options {prefix: string, cpu: string?, source: string?, object: boolean?}? cpu: "native", LLVM's name of a processor, or levels "x86-64,x86-64-v3,x86-64-v4"; object: false for the header alone
+---@return string header
+---@return string? object
+function cns.emit(kernels, options) end
+
 ---`for i in cns.prange(n)`, `cns.prange(first, last)`, `cns.prange(first, last, step)`: the integers
 ---of a numeric loop. In a kernel the iterations may run in parallel; in plain Lua they run in order.
 ---@param first integer the last one when it is alone
