@@ -32,6 +32,8 @@ typedef struct cns_jit_math {
 const cns_jit_math *cns_jit_math_of(cns_ir_op op);
 const cns_jit_math *cns_jit_math_row(uint32_t index); /* NULL behind the last */
 
+enum { CNS_JIT_MACHINES = 4 };
+
 typedef struct cns_jit {
     cns_context *context;
     const cns_native_services *services;
@@ -41,6 +43,7 @@ typedef struct cns_jit {
     char *features;
     char *triple;
     _Atomic uint64_t names; /* compiled functions have numbers for names */
+    _Atomic(LLVMTargetMachineRef) machines[CNS_JIT_MACHINES]; /* of the host, not in use; NULLs */
 } cns_jit;
 
 /* ---- target.c -------------------------------------------------------------------------------- */
@@ -60,7 +63,9 @@ cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
 /* A machine's code as a file or a listing. */
 cns_status cns_jit_assemble(cns_jit *jit, LLVMTargetMachineRef machine, LLVMModuleRef module,
                             LLVMCodeGenFileType kind, LLVMMemoryBufferRef *out);
-void cns_jit_target_deinit(cns_jit_target *target);
+void cns_jit_target_deinit(cns_jit *jit, cns_jit_target *target);
+/* Disposes of the machines that are kept for the next compilation. */
+void cns_jit_drop_machines(cns_jit *jit);
 /* Verifies (in debug builds), optimises. */
 cns_status cns_jit_optimise(cns_jit *jit, const cns_jit_target *target, LLVMModuleRef module);
 /* Warnings of LLVM go nowhere: a library does not print. */

@@ -451,7 +451,7 @@ static cns_status write_file(maker *m, LLVMMemoryBufferRef *out) {
         status = cns_jit_assemble(m->jit, target->machine, m->module, LLVMObjectFile, out);
     }
     if (m->levels[0]) {
-        cns_jit_target_deinit(&lowest);
+        cns_jit_target_deinit(m->jit, &lowest);
     }
     return status;
 }
@@ -482,7 +482,7 @@ cns_status cns_jit_emit(void *instance, const cns_native_object *build, void **o
         LLVMContextDispose(m.llvm);
     }
     while (m.target_count > 0) {
-        cns_jit_target_deinit(&m.targets[--m.target_count]);
+        cns_jit_target_deinit(m.jit, &m.targets[--m.target_count]);
     }
     if (status == CNS_OK) {
         status = copy_out(m.jit, file, object, size);

@@ -106,6 +106,7 @@ static void destroy(void *instance) {
             LLVMConsumeError(error);
         }
     }
+    cns_jit_drop_machines(jit);
     jit->services->library_close(jit->vector_math);
     LLVMDisposeMessage(jit->cpu);
     LLVMDisposeMessage(jit->features);
@@ -172,10 +173,10 @@ static cns_status unit_init(cns_jit *jit, const cns_native_options *options, uni
     return CNS_OK;
 }
 
-static void unit_deinit(unit *u) {
+static void unit_deinit(cns_jit *jit, unit *u) {
     LLVMDisposeModule(u->module);
     LLVMContextDispose(u->llvm);
-    cns_jit_target_deinit(&u->target);
+    cns_jit_target_deinit(jit, &u->target);
 }
 
 static cns_status make(cns_jit *jit, const cns_native_options *options,
@@ -196,7 +197,7 @@ static cns_status make(cns_jit *jit, const cns_native_options *options,
         cns_jit_remark_loops(options, u->module);
     }
     if (status != CNS_OK) {
-        unit_deinit(u);
+        unit_deinit(jit, u);
     }
     return status;
 }
@@ -265,7 +266,7 @@ static cns_status compile(void *instance, const cns_ir_function *function,
     }
     LLVMMemoryBufferRef object = NULL;
     status = cns_jit_assemble(jit, u.target.machine, u.module, LLVMObjectFile, &object);
-    unit_deinit(&u);
+    unit_deinit(jit, &u);
     cns_native_code code = {0};
     if (status == CNS_OK) {
         status = link_object(jit, object, symbol, &code);
@@ -312,7 +313,7 @@ static cns_status print(void *instance, const cns_ir_function *function,
         jit->services->text_append(text, listing, strlen(listing));
         LLVMDisposeMessage(listing);
     }
-    unit_deinit(&u);
+    unit_deinit(jit, &u);
     return status;
 }
 

@@ -2,7 +2,9 @@
  *
  * target.c - the machine that code is made for, and the passes that make it good.
  *
- * A target machine serves one compilation: LLVM's is not for several threads.
+ * A target machine serves one compilation at a time: LLVM's is not for several threads. To make one
+ * and what hangs off it (the tables of a subtarget, from a list of two hundred features) takes as
+ * long as to compile a small loop, so that the host's are kept for the next compilation.
  */
 #include "jit/jit.h"
 
@@ -36,6 +38,49 @@ static uint32_t count_lanes(const char *features) {
     return strstr(features, "+avx2") ? 4 : 2;
 }
 
+/* ---- machines -------------------------------------------------------------------------------- */
+
+static LLVMTargetMachineRef take_machine(cns_jit *jit) {
+    LLVMTargetMachineRef machine = NULL;
+    for (int i = 0; i < CNS_JIT_MACHINES && !machine; i++) {
+        machine = atomic_exchange(&jit->machines[i], NULL);
+    }
+    return machine;
+}
+
+static void keep_machine(cns_jit *jit, LLVMTargetMachineRef machine) {
+    for (int i = 0; i < CNS_JIT_MACHINES; i++) {
+        LLVMTargetMachineRef none = NULL;
+        if (atomic_compare_exchange_strong(&jit->machines[i], &none, machine)) {
+            return;
+        }
+    }
+    LLVMDisposeTargetMachine(machine);
+}
+
+void cns_jit_drop_machines(cns_jit *jit) {
+    LLVMTargetMachineRef machine;
+    while ((machine = take_machine(jit)) != NULL) {
+        LLVMDisposeTargetMachine(machine);
+    }
+}
+
+static cns_status make_machine(cns_jit *jit, cns_jit_target *target) {
+    LLVMTargetRef kind = NULL;
+    char *text = NULL;
+    if (LLVMGetTargetFromTriple(jit->triple, &kind, &text)) {
+        cns_status status = jit->services->fail(jit->context, CNS_E_UNSUPPORTED, "LLVM: %s", text);
+        LLVMDisposeMessage(text);
+        return status;
+    }
+    target->machine =
+        LLVMCreateTargetMachine(kind, jit->triple, target->cpu, target->features,
+                                LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    return target->machine ? CNS_OK
+                           : jit->services->fail(jit->context, CNS_E_UNSUPPORTED,
+                                                 "LLVM knows no processor \"%s\"", target->cpu);
+}
+
 cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
                                cns_jit_target *target) {
     const cns_jit_cpu *named = NULL;
@@ -48,19 +93,10 @@ cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
     target->cpu = named ? named->name : jit->cpu;
     target->features = options->features ? options->features : named ? "" : jit->features;
     target->native = !named && !options->features;
-    LLVMTargetRef machine = NULL;
-    char *text = NULL;
-    if (LLVMGetTargetFromTriple(jit->triple, &machine, &text)) {
-        cns_status status = jit->services->fail(jit->context, CNS_E_UNSUPPORTED, "LLVM: %s", text);
-        LLVMDisposeMessage(text);
+    target->machine = target->native ? take_machine(jit) : NULL;
+    cns_status status = target->machine ? CNS_OK : make_machine(jit, target);
+    if (status != CNS_OK) {
         return status;
-    }
-    target->machine =
-        LLVMCreateTargetMachine(machine, jit->triple, target->cpu, target->features,
-                                LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
-    if (!target->machine) {
-        return jit->services->fail(jit->context, CNS_E_UNSUPPORTED,
-                                   "LLVM knows no processor \"%s\"", target->cpu);
     }
     target->layout = LLVMCreateTargetDataLayout(target->machine);
     uint32_t lanes = named ? named->lanes : count_lanes(target->features);
@@ -80,10 +116,16 @@ cns_status cns_jit_assemble(cns_jit *jit, LLVMTargetMachineRef machine, LLVMModu
     return CNS_OK;
 }
 
-void cns_jit_target_deinit(cns_jit_target *target) {
+void cns_jit_target_deinit(cns_jit *jit, cns_jit_target *target) {
     LLVMDisposeTargetData(target->layout);
-    LLVMDisposeTargetMachine(target->machine);
+    if (target->native) {
+        keep_machine(jit, target->machine);
+    } else {
+        LLVMDisposeTargetMachine(target->machine);
+    }
 }
+
+/* ---- passes ---------------------------------------------------------------------------------- */
 
 /* What is left to do: the engine's own passes come first, and loops are made as LLVM's vectoriser
  * wants them (entered by a test, one latch, indices that do not wrap). What is hoisted leaves small
