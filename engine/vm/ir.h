@@ -325,7 +325,11 @@ typedef struct cns_ir_for {
 bool cns_ir_for_match(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
                       cns_ir_for *out);
 
-/* Makes a COLD copy of a loop that counts and has a preheader, which then goes to the loop where
+/* The same for a loop that may also leave elsewhere: it runs at most that often. */
+bool cns_ir_for_match_early(const cns_ir_function *function, const cns_ir_shape *shape,
+                            uint32_t loop, cns_ir_for *out);
+
+/* Makes a COLD copy of a loop that has a preheader, which then goes to the loop where
  * `condition`, a value known there, is true, and else to the copy. `shape` does not fit any more
  * after that. */
 cns_status cns_ir_version_loop(cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,

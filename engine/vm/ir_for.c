@@ -2,10 +2,10 @@
  *
  * ir_for.c - which loops are counted ones.
  *
- * A loop counts when its one latch leaves it on `remaining == 0` and nothing else leaves it. Its
- * index is the header's parameter that starts and goes on as a FOR_COUNT of the same init and step
- * says, so it never wraps; after k peeled trips both have moved on by k. Other induction variables
- * may wrap and are not taken for the index.
+ * A loop counts when its one latch leaves it on `remaining == 0`; where it may not leave early,
+ * nothing else leaves it. Its index is the header's parameter that starts and goes on as a
+ * FOR_COUNT of the same init and step says, so it never wraps; after k peeled trips both have moved
+ * on by k. Other induction variables may wrap and are not taken for the index.
  */
 #include "vm/ir.h"
 
@@ -209,8 +209,8 @@ static void find_index(const matcher *m, cns_ir_for *out) {
     }
 }
 
-bool cns_ir_for_match(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
-                      cns_ir_for *out) {
+static bool match(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
+                  bool may_leave, cns_ir_for *out) {
     cns_ir_block_id latch_id = shape->loops[loop].latch;
     if (latch_id == CNS_IR_NONE) {
         return false;
@@ -223,11 +223,22 @@ bool cns_ir_for_match(const cns_ir_function *function, const cns_ir_shape *shape
         return false;
     }
     m.back = &latch->edges[1];
-    cns_ir_for match;
-    if (!find_entry(&m) || !find_remaining(&m, latch, &match) || has_other_exits(&m, latch_id)) {
+    cns_ir_for counted;
+    if (!find_entry(&m) || !find_remaining(&m, latch, &counted) ||
+        (!may_leave && has_other_exits(&m, latch_id))) {
         return false;
     }
-    find_index(&m, &match);
-    *out = match;
+    find_index(&m, &counted);
+    *out = counted;
     return true;
+}
+
+bool cns_ir_for_match(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
+                      cns_ir_for *out) {
+    return match(function, shape, loop, false, out);
+}
+
+bool cns_ir_for_match_early(const cns_ir_function *function, const cns_ir_shape *shape,
+                            uint32_t loop, cns_ir_for *out) {
+    return match(function, shape, loop, true, out);
 }

@@ -2,11 +2,11 @@
  *
  * pass_bounds.c - bounds of counted loops, checked once before the loop.
  *
- * In a counted loop whose indices are affine in its trips, one WITHIN test an access (or a group
- * of accesses that differ by constants) decides between the loop with its accesses PROVEN and a
- * COLD copy of it as it was, which traps at the right moment with the right stores done. Indices
- * wrap modulo 2^64 as the loop computes them and WITHIN tests the exact sequence, so where it
- * holds both are the same. Outer loops come first; a cold copy is left alone.
+ * In a counted loop whose indices are affine in its trips, and which may leave early, one WITHIN
+ * test an access (or a group of accesses that differ by constants) decides between the loop with
+ * its accesses PROVEN and a COLD copy of it as it was, which traps at the right moment with the
+ * right stores done. Indices wrap modulo 2^64 as the loop computes them and WITHIN tests the exact
+ * sequence, so where it holds both are the same. Outer loops come first; a cold copy is left alone.
  */
 #include <string.h>
 
@@ -501,7 +501,7 @@ static bool find_loop(bounder *b, cns_ir_block_id header) {
             b->loop = l;
             b->header = header;
             return b->shape.loops[l].preheader != CNS_IR_NONE &&
-                   cns_ir_for_match(b->f, &b->shape, l, &b->counted);
+                   cns_ir_for_match_early(b->f, &b->shape, l, &b->counted);
         }
     }
     return false;

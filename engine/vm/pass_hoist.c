@@ -145,7 +145,13 @@ static cns_status add_preheader(hoister *h, uint32_t loop) {
     return status;
 }
 
-/* Whether anything would move to it. */
+/* A load or store whose index pass_bounds may test in a preheader. */
+static bool is_checked(const cns_ir_function *f, cns_ir_value value) {
+    const cns_ir_instruction *code = cns_ir_at(f, value);
+    return (code->op == CNS_IR_LOAD || code->op == CNS_IR_STORE) && !(code->flags & CNS_IR_PROVEN);
+}
+
+/* Whether anything would move to it, or be tested in it. */
 static bool needs_preheader(hoister *h, uint32_t loop) {
     look_at(h, loop);
     for (uint32_t i = h->shape.position[h->header]; i < h->shape.order_count; i++) {
@@ -156,7 +162,7 @@ static bool needs_preheader(hoister *h, uint32_t loop) {
         }
         for (cns_ir_value v = h->f->blocks[id].first; v != CNS_IR_NONE;
              v = cns_ir_at(h->f, v)->next) {
-            if (may_move(h, v, first)) {
+            if (may_move(h, v, first) || is_checked(h->f, v)) {
                 return true;
             }
             first = still_first(h, v, first);

@@ -30,6 +30,7 @@ static const struct {
     {"gvn", cns_pass_gvn},
     {"hoist", cns_pass_hoist},
     {"select", cns_pass_select},
+    {"bounds", cns_pass_bounds},
     {"all", whole},
 };
 enum { PASSES = sizeof passes / sizeof *passes };
