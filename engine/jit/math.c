@@ -41,7 +41,8 @@ const cns_jit_math *cns_jit_math_of(cns_ir_op op) {
     return NULL;
 }
 
-/* The function by its name, of vectors of `lanes` or of scalars. */
+/* The function by its name, called through the linker's table at once ("nonlazybind"); of vectors
+ * of `lanes` or of scalars. */
 static LLVMValueRef call(cns_jit_lower *l, const char *name, LLVMValueRef *operands, uint32_t count,
                          uint32_t lanes) {
     LLVMTypeRef value = lanes ? LLVMVectorType(l->type.f64, lanes) : l->type.f64;
@@ -51,6 +52,7 @@ static LLVMValueRef call(cns_jit_lower *l, const char *name, LLVMValueRef *opera
     if (!function) {
         function = LLVMAddFunction(l->module, name, type);
         cns_jit_attribute(l, function, "nobuiltin", 0);
+        cns_jit_attribute(l, function, "nonlazybind", 0);
         cns_jit_attribute(l, function, "nounwind", 0);
         cns_jit_attribute(l, function, "willreturn", 0);
         cns_jit_attribute(l, function, "nocallback", 0);

@@ -30,6 +30,7 @@ static const char *const reserved[] = {
     "typeid",       "typename",      "typeof",      "union",    "unsigned",  "using",
     "virtual",      "void",          "volatile",    "wchar_t",  "while",     "xor",
     "xor_eq",       "error",         "unix",        "linux",    "errno",     "int64_t",
+    "stdin",        "stdout",        "stderr",      "complex",  "imaginary", "noreturn",
     "uint64_t",
 };
 
@@ -60,12 +61,14 @@ static void clean(char *out, size_t capacity, const char *name) {
 
 /* A parameter's name: its variable's, with its number where that cannot be or might be another's.
  * What begins with _ or a capital may be a macro of the system's headers. */
-static void parameter_name(const cns_ir_function *ir, uint32_t index, char *out, size_t capacity) {
+static void parameter_name(const cns_ir_function *ir, const char *prefix, uint32_t index, char *out,
+                           size_t capacity) {
     char name[96];
     clean(name, sizeof name, ir->argument_names[index]);
     bool plain = name[0] >= 'a' && name[0] <= 'z' && !is_reserved(name) &&
                  !ends_in(name, "_count") && !ends_in(name, "_t") &&
-                 strncmp(name, "result", 6) != 0;
+                 strncmp(name, "result", 6) != 0 &&
+                 strncmp(name, prefix, strlen(prefix)) != 0; /* its types' names */
     for (uint32_t i = 0; i < ir->argument_count && plain; i++) {
         plain = i == index || strcmp(ir->argument_names[i], ir->argument_names[index]) != 0;
     }
@@ -93,10 +96,11 @@ static const char *scalar_name(uint8_t type) {
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
-static void write_parameter(cns_text *text, const cns_kernel *kernel, uint32_t index) {
+static void write_parameter(cns_text *text, const char *prefix, const cns_kernel *kernel,
+                            uint32_t index) {
     char name[128];
     uint8_t type = cns_emit_argument(kernel->built, index);
-    parameter_name(kernel->built, index, name, sizeof name);
+    parameter_name(kernel->built, prefix, index, name, sizeof name);
     if (cns_ir_is_buffer(type)) {
         bool written = (cns_kernel_access(kernel, index) & CNS_ACCESS_WRITE) != 0;
         cns_text_printf(text, "%s%s *%s, uint64_t %s_count, ", written ? "" : "const ",
@@ -144,7 +148,7 @@ static void write_function(cns_text *text, const char *prefix, const cns_emit_it
     write_description(text, item);
     cns_text_printf(text, "int32_t %s(", item->symbol);
     for (uint32_t a = 0; a < item->kernel->built->argument_count; a++) {
-        write_parameter(text, item->kernel, a);
+        write_parameter(text, prefix, item->kernel, a);
     }
     for (uint32_t r = 0; r < item->result_count; r++) {
         if (item->results[r] == CNS_VM_VOID) {

@@ -65,7 +65,7 @@ static const cns_import_source imports = {NULL, upvalue, look_up};
 /* Each begins on line 1 of "k.lua". */
 static const struct {
     const char *name;
-    uint32_t types[4];
+    uint32_t types[5];
     uint32_t count;
     const char *source;
 } rows[] = {
@@ -254,6 +254,7 @@ static const char program[] =
     "    bad += game_sum(x, N, &sum, &e) != GAME_OK || sum != want;\n"
     "    int64_t q = 0, r = 0;\n"
     "    bad += game_divide(-7, 2, &q, &r, &e) != GAME_OK || q != -4 || r != 1;\n"
+    "    bad += game_odd(1, 2, 3, (uint8_t *)x, 4, 5, &q, &e) != GAME_OK || q != 15;\n"
     "    bad += game_divide(-7, 2, NULL, NULL, NULL) != GAME_OK;\n"
     "    printf(\"%d wrong\\n\", bad);\n"
     "    game_value v = {{0}, 0}, w = {{0}, 0};\n"
