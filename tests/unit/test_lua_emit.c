@@ -93,6 +93,11 @@ static const struct {
      3,
      "return function(bytes, v, at)\n bytes[at] = v\nend"},
     {"keep", {U8S, CNS_VM_F64}, 2, "return function(bytes, v)\n bytes[1] = v\nend"},
+    {"odd",
+     {CNS_VM_I64, CNS_VM_I64, CNS_VM_I64, U8S, CNS_VM_I64},
+     5,
+     "return function(int, game_error, error, x, x_count)\n"
+     " return int + game_error + error + #x + x_count\nend"},
     {"step",
      {CNS_VM_I64, CNS_VM_NIL},
      2,
