@@ -20,12 +20,14 @@
 
 #include "vm/native.h"
 
+enum { CNS_JIT_LANES_8, CNS_JIT_LANES_4, CNS_JIT_WIDTHS };
+
 /* Functions of libm, by the operations that are one. */
 typedef struct cns_jit_math {
     cns_ir_op op;
     uint8_t operands;
     const char *name;
-    const char *vector; /* of eight lanes in libmvec; NULL: none */
+    const char *vector[CNS_JIT_WIDTHS]; /* in libmvec; NULL: none */
 } cns_jit_math;
 
 /* The row of an operation, NULL when it is no function of libm. FMOD_F64 stands for MOD_F64 too. */
@@ -104,8 +106,9 @@ typedef struct cns_jit_types {
 /* A counted loop without loops inside runs in chunks of at most CNS_JIT_POLL iterations, between
  * which it polls: the inner loop has no calls and stays open to LLVM's vectoriser. */
 typedef struct cns_jit_chunk {
-    bool counted;     /* match holds */
-    bool active;      /* counted and innermost */
+    bool counted;     /* match holds, and only the latch leaves */
+    bool open;        /* match holds, and other blocks leave, too */
+    bool active;      /* one of both, and innermost */
     bool cold;        /* in the version of a loop that will likely trap */
     bool grouped;     /* iterations run in groups: spmd.c */
     bool holds_group; /* a loop inside does */

@@ -215,7 +215,8 @@ static void read_arguments(cns_jit_lower *l, const cns_ir_edge *edge, uint32_t b
     const cns_ir_block *target = &l->function->blocks[edge->target];
     for (uint32_t i = 0; i < edge->count; i++) {
         out[i] = l->values[edge->arguments[i]];
-        if (back_loop == CNS_IR_NONE || !l->chunks[back_loop].counted) {
+        if (back_loop == CNS_IR_NONE ||
+            !(l->chunks[back_loop].counted || l->chunks[back_loop].open)) {
             continue;
         }
         const cns_ir_for *match = &l->chunks[back_loop].match;
@@ -256,6 +257,17 @@ static cns_status enter_loop(cns_jit_lower *l, uint32_t loop, LLVMValueRef *argu
 
 enum { ARGUMENTS_MAX = 512 };
 
+/* Where an edge is a break out of a loop in chunks: the budget pays for what has run of the chunk.
+ */
+static void settle_break(cns_jit_lower *l, cns_ir_block_id block, const cns_ir_edge *edge) {
+    uint32_t loop = l->shape.loop_of[block];
+    const cns_jit_chunk *chunk = loop == CNS_IR_NONE ? NULL : &l->chunks[loop];
+    if (chunk && chunk->active && chunk->open && block != l->shape.loops[loop].latch &&
+        !l->jit->services->loop_contains(&l->shape, loop, edge->target)) {
+        spend(l, LLVMBuildSub(l->build, chunk->size, chunk->left, ""));
+    }
+}
+
 /* Ends the current block, which is (the end of) `block`, along one of its edges. */
 static cns_status emit_edge(cns_jit_lower *l, cns_ir_block_id block, const cns_ir_edge *edge) {
     LLVMValueRef arguments[ARGUMENTS_MAX];
@@ -267,6 +279,7 @@ static cns_status emit_edge(cns_jit_lower *l, cns_ir_block_id block, const cns_i
     uint32_t loop = loop_headed_by(l, edge->target);
     bool back = loop != CNS_IR_NONE && l->jit->services->loop_contains(&l->shape, loop, block);
     read_arguments(l, edge, back ? loop : CNS_IR_NONE, arguments);
+    settle_break(l, block, edge);
     if (loop != CNS_IR_NONE && !back) {
         return enter_loop(l, loop, arguments);
     }
@@ -610,8 +623,11 @@ static void find_chunks(cns_jit_lower *l, LLVMValueRef *phis) {
     for (uint32_t i = 0; i < l->shape.loop_count; i++) {
         cns_jit_chunk *chunk = &l->chunks[i];
         chunk->counted = l->jit->services->for_match(l->function, &l->shape, i, &chunk->match);
+        chunk->open = !chunk->counted &&
+                      l->jit->services->for_match_early(l->function, &l->shape, i, &chunk->match);
         chunk->cold = is_cold(l, i);
-        chunk->active = chunk->counted && l->shape.loops[i].innermost && !chunk->cold;
+        chunk->active =
+            (chunk->counted || chunk->open) && l->shape.loops[i].innermost && !chunk->cold;
         if (chunk->active) {
             chunk->phis = phis;
             phis += l->function->blocks[l->shape.loops[i].header].parameter_count;

@@ -11,18 +11,18 @@
 #include "jit/jit.h"
 
 static const cns_jit_math rows[] = {
-    {CNS_IR_SIN_F64, 1, "sin", "_ZGVeN8v_sin"},
-    {CNS_IR_COS_F64, 1, "cos", "_ZGVeN8v_cos"},
-    {CNS_IR_TAN_F64, 1, "tan", "_ZGVeN8v_tan"},
-    {CNS_IR_ASIN_F64, 1, "asin", "_ZGVeN8v_asin"},
-    {CNS_IR_ACOS_F64, 1, "acos", "_ZGVeN8v_acos"},
-    {CNS_IR_ATAN2_F64, 2, "atan2", "_ZGVeN8vv_atan2"},
-    {CNS_IR_EXP_F64, 1, "exp", "_ZGVeN8v_exp"},
-    {CNS_IR_LOG_F64, 1, "log", "_ZGVeN8v_log"},
-    {CNS_IR_LOG2_F64, 1, "log2", "_ZGVeN8v_log2"},
-    {CNS_IR_LOG10_F64, 1, "log10", "_ZGVeN8v_log10"},
-    {CNS_IR_POW_F64, 2, "pow", "_ZGVeN8vv_pow"},
-    {CNS_IR_FMOD_F64, 2, "fmod", NULL},
+    {CNS_IR_SIN_F64, 1, "sin", {"_ZGVeN8v_sin", "_ZGVdN4v_sin"}},
+    {CNS_IR_COS_F64, 1, "cos", {"_ZGVeN8v_cos", "_ZGVdN4v_cos"}},
+    {CNS_IR_TAN_F64, 1, "tan", {"_ZGVeN8v_tan", "_ZGVdN4v_tan"}},
+    {CNS_IR_ASIN_F64, 1, "asin", {"_ZGVeN8v_asin", "_ZGVdN4v_asin"}},
+    {CNS_IR_ACOS_F64, 1, "acos", {"_ZGVeN8v_acos", "_ZGVdN4v_acos"}},
+    {CNS_IR_ATAN2_F64, 2, "atan2", {"_ZGVeN8vv_atan2", "_ZGVdN4vv_atan2"}},
+    {CNS_IR_EXP_F64, 1, "exp", {"_ZGVeN8v_exp", "_ZGVdN4v_exp"}},
+    {CNS_IR_LOG_F64, 1, "log", {"_ZGVeN8v_log", "_ZGVdN4v_log"}},
+    {CNS_IR_LOG2_F64, 1, "log2", {"_ZGVeN8v_log2", "_ZGVdN4v_log2"}},
+    {CNS_IR_LOG10_F64, 1, "log10", {"_ZGVeN8v_log10", "_ZGVdN4v_log10"}},
+    {CNS_IR_POW_F64, 2, "pow", {"_ZGVeN8vv_pow", "_ZGVdN4vv_pow"}},
+    {CNS_IR_FMOD_F64, 2, "fmod", {NULL, NULL}},
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -61,18 +61,18 @@ static LLVMValueRef call(cns_jit_lower *l, const char *name, LLVMValueRef *opera
     return LLVMBuildCall2(l->build, type, function, operands, count, "");
 }
 
-/* libmvec's function of eight lanes, where the kernel allows its error (at most 4 ulp) and it is
- * there; else NULL. */
+/* libmvec's function of that many lanes, where the kernel allows its error (at most 4 ulp) and it
+ * is there; else NULL. */
 static const char *vector_name(const cns_jit_lower *l, const char *name, uint32_t lanes) {
-    if (!(l->options->math & CNS_KERNEL_APPROXIMATE) || lanes != 8 || l->target->lanes < 8 ||
-        !l->target->native || !l->jit->vector_math) {
+    const int kind = lanes == 8 ? CNS_JIT_LANES_8 : CNS_JIT_LANES_4;
+    if (!(l->options->math & CNS_KERNEL_APPROXIMATE) || (lanes != 8 && lanes != 4) ||
+        l->target->lanes < lanes || !l->target->native || !l->jit->vector_math) {
         return NULL;
     }
     for (uint32_t i = 0; i < ROWS; i++) {
-        if (strcmp(rows[i].name, name) == 0 && rows[i].vector) {
-            return l->jit->services->library_symbol(l->jit->vector_math, rows[i].vector)
-                       ? rows[i].vector
-                       : NULL;
+        const char *vector = rows[i].vector[kind];
+        if (strcmp(rows[i].name, name) == 0 && vector) {
+            return l->jit->services->library_symbol(l->jit->vector_math, vector) ? vector : NULL;
         }
     }
     return NULL;

@@ -79,11 +79,13 @@ static cns_status define_symbols(cns_jit *jit) {
     const cns_jit_math *row;
     for (uint32_t i = 0; (row = cns_jit_math_row(i)) != NULL; i++) {
         pairs[count++] = symbol_at(jit, row->name, scalar_address(row->op));
-        cns_os_symbol vector = jit->vector_math && row->vector
-                                   ? jit->services->library_symbol(jit->vector_math, row->vector)
-                                   : NULL;
-        if (vector) {
-            pairs[count++] = symbol_at(jit, row->vector, (uintptr_t)vector);
+        for (int w = 0; w < CNS_JIT_WIDTHS && jit->vector_math; w++) {
+            cns_os_symbol vector =
+                row->vector[w] ? jit->services->library_symbol(jit->vector_math, row->vector[w])
+                               : NULL;
+            if (vector) {
+                pairs[count++] = symbol_at(jit, row->vector[w], (uintptr_t)vector);
+            }
         }
     }
     LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, count);

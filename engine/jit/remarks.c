@@ -34,6 +34,9 @@ static const char *likely_obstacle(const cns_jit_lower *l, uint32_t loop) {
             }
         }
     }
+    if (l->chunks[loop].open) {
+        return "it may be left before its end";
+    }
     const cns_ir_block *header = &f->blocks[l->shape.loops[loop].header];
     for (uint32_t i = 0; i < header->parameter_count; i++) {
         if (cns_ir_at(f, header->parameters[i])->type == CNS_VM_F64) {

@@ -18,6 +18,7 @@ const cns_native_services *cns_native_services_get(void) {
         .shape_deinit = cns_ir_shape_deinit,
         .loop_contains = cns_ir_loop_contains,
         .for_match = cns_ir_for_match,
+        .for_match_early = cns_ir_for_match_early,
         .fork = cns_parallel_run_native,
         .library_open = cns_os_library_open,
         .library_symbol = cns_os_library_symbol,

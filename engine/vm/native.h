@@ -28,6 +28,8 @@ typedef struct cns_native_services {
     bool (*loop_contains)(const cns_ir_shape *shape, uint32_t loop, cns_ir_block_id block);
     bool (*for_match)(const cns_ir_function *function, const cns_ir_shape *shape, uint32_t loop,
                       cns_ir_for *out);
+    bool (*for_match_early)(const cns_ir_function *function, const cns_ir_shape *shape,
+                            uint32_t loop, cns_ir_for *out);
     /* Runs a body's iterations in parts: cns_parallel_run_native. */
     uint32_t (*fork)(cns_run *run, const cns_ir_fork *fork, uint32_t (*body)(cns_run *run),
                      cns_vm_value *slots, int64_t step);
@@ -104,7 +106,7 @@ typedef struct cns_native_backend {
     cns_status (*emit)(void *instance, const cns_native_object *build, void **object, size_t *size);
 } cns_native_backend;
 
-enum { CNS_NATIVE_ABI = 3 };
+enum { CNS_NATIVE_ABI = 4 };
 
 /* The plugin's exported function. */
 #define CNS_NATIVE_SYMBOL "cns_native_backend_get"

@@ -159,6 +159,30 @@ local function loops(test)
             {1, 0 / 0, 1}, {0.0, 1, 0}, {3, 1.5, -1}} do
             compare(t, stepped, r[1], r[2], r[3])
         end
+        -- Native code runs counted loops in parts of 65536 iterations, breaks out of them, too.
+        local function find_all(x, first, step, times)
+            local found, total = 0, 0
+            for round = 1, times do
+                local at = 0
+                for i = first, #x, step do
+                    if x[i] >= round then
+                        at = i
+                        break
+                    end
+                    total = total + i
+                end
+                found = found + at
+            end
+            return found, total
+        end
+        local long = cns.buffer("i32", 200000)
+        for i, where in ipairs {1, 65535, 65536, 65537, 65538, 131072, 131073, 200000} do
+            long[where] = i
+        end
+        compare(t, find_all, long, 1, 1, 10)
+        compare(t, find_all, long, 2, 1, 9)
+        compare(t, find_all, long, 1, 2, 9)
+        compare(t, find_all, long, 0, 1, 9)
         compare(t, function(x, n)
             local best = -math.huge
             for i = 1, n do
