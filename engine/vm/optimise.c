@@ -32,6 +32,9 @@ static const pass improve[] = {cns_pass_fold,  cns_pass_hoist, cns_pass_gvn,  cn
 
 static cns_status finish(cns_ir_function *function, cns_optimise_level level) {
     cns_status status = level == CNS_OPTIMISE_NONE ? CNS_OK : RUN(function, improve);
+    if (status == CNS_OK && level == CNS_OPTIMISE_VM) {
+        status = cns_pass_steps(function);
+    }
     for (uint32_t b = 0; b < function->body_count && status == CNS_OK; b++) {
         status = finish(function->bodies[b].function, level);
     }

@@ -30,6 +30,8 @@ cns_status cns_pass_hoist(cns_ir_function *function);
 cns_status cns_pass_bounds(cns_ir_function *function);
 /* Small diamonds without effects become SELECTs. */
 cns_status cns_pass_select(cns_ir_function *function);
+/* The index of a counted loop is stepped by a sum that nothing else uses. */
+cns_status cns_pass_steps(cns_ir_function *function);
 
 /* Loops whose header is PARALLEL become forks of bodies of their own. CNS_E_UNSUPPORTED, with line
  * and variable, where an iteration depends on the one before other than by a reduction. Runs

@@ -31,6 +31,7 @@ static const struct {
     {"hoist", cns_pass_hoist},
     {"select", cns_pass_select},
     {"bounds", cns_pass_bounds},
+    {"steps", cns_pass_steps},
     {"all", whole},
 };
 enum { PASSES = sizeof passes / sizeof *passes };
@@ -420,7 +421,29 @@ static const char *const loops[] = {
     "  d = eq.i64 r, zero\n  q = sub.i64 r, one\n  t = add.i64 k, two\n"
     "  branch d 3() 2(q, t)\n"
     "block 3():\n  return\n",
+    /* an index that is looked ahead of */
+    "  one = const.i64 1\n  zero = const.i64 0\n  e = for.enters.i64 one, i, one\n"
+    "  branch e 1() 3()\n"
+    "block 1():\n"
+    "  n = for.count one, i, one\n"
+    "  jump 2(n, one)\n"
+    "block 2(r: i64, k: i64):\n"
+    "  t = add.i64 k, one\n  v = load f, t\n  w = mul.f64 v, x\n  store f, k, w\n"
+    "  d = eq.i64 r, zero\n  q = sub.i64 r, one\n"
+    "  branch d 3() 2(q, t)\n"
+    "block 3():\n  return\n",
 };
+
+static void expect_step_of_its_own(const cns_ir_function *f, const cns_ir_loop *loop,
+                                   const cns_ir_for *counted) {
+    const cns_ir_edge *back = &f->blocks[loop->latch].edges[1];
+    cns_ir_value next = back->arguments[cns_ir_at(f, counted->index)->index];
+    for (uint32_t v = 0; v < f->instruction_count; v++) {
+        for (uint32_t o = 0; o < f->instructions[v].operand_count; o++) {
+            ck_assert_uint_ne(f->instructions[v].operands[o], next);
+        }
+    }
+}
 
 START_TEST(counted_loops_stay_counted) {
     cns_context *context = support_context();
@@ -435,6 +458,7 @@ START_TEST(counted_loops_stay_counted) {
         cns_ir_for counted;
         ck_assert(cns_ir_for_match(f, &shape, l, &counted));
         ck_assert_uint_ne(counted.index, CNS_IR_NONE);
+        expect_step_of_its_own(f, &shape.loops[l], &counted);
     }
     cns_ir_shape_deinit(&shape);
     cns_ir_destroy(f);
