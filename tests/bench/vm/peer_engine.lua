@@ -139,6 +139,14 @@ local function compile(name)
     return cns.clock_ns() - began
 end
 
+-- Instructions of a kernel's bytecode: those of its listing, which are numbered.
+local function length(name)
+    local kernel <close> = cns.jit(kernels[name], options[tier])
+    kernel:compile(table.unpack(types_of(work.cases[name])))
+    local _, count = ("\n" .. kernel:bytecode()):gsub("\n *%d+  %[", "")
+    return count
+end
+
 local function calls_of(f, n)
     local began = cns.clock_ns()
     for _ = 1, n do f(1.5, 2.5, 3.5) end
@@ -149,6 +157,10 @@ work.serve(prepare, cns.clock_ns, function(line)
     local name = line:match("^compile (%S+)$")
     if name then
         return ("%d"):format(compile(name))
+    end
+    name = line:match("^length (%S+)$")
+    if name then
+        return ("%d"):format(length(name))
     elseif line == "first" then
         return ("%d"):format(first_use)
     elseif line == "call" then
