@@ -119,6 +119,9 @@ cns_os_symbol cns_os_library_symbol(void *library, const char *name);
 /* requires: nothing of it runs. NULL is ignored. */
 void cns_os_library_close(void *library);
 
+/* The running glibc's version; false with another C library. Any thread. */
+bool cns_os_glibc_version(uint32_t *major, uint32_t *minor);
+
 /* ---- what the OS tells of this process and this machine ------------------------------------- */
 
 /* The public structs of cns/monitor.h, filled as far as the OS gives the figures: what it does not

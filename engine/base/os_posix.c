@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -470,4 +471,13 @@ void cns_os_library_close(void *library) {
     if (library) {
         dlclose(library);
     }
+}
+
+/* By lookup, so that a program linked against one C library learns of another. */
+bool cns_os_glibc_version(uint32_t *major, uint32_t *minor) {
+    union {
+        void *object;
+        const char *(*function)(void);
+    } version = {dlsym(RTLD_DEFAULT, "gnu_get_libc_version")};
+    return version.object && sscanf(version.function(), "%" SCNu32 ".%" SCNu32, major, minor) == 2;
 }
