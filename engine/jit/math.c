@@ -61,21 +61,30 @@ static LLVMValueRef call(cns_jit_lower *l, const char *name, LLVMValueRef *opera
     return LLVMBuildCall2(l->build, type, function, operands, count, "");
 }
 
-/* libmvec's function of that many lanes, where the kernel allows its error (at most 4 ulp) and it
- * is there; else NULL. */
+/* libmvec's function, where the kernel allows its error (at most 4 ulp) and it is there; else
+ * NULL. */
+static const char *approximate_name(const cns_jit_lower *l, const cns_jit_math *row,
+                                    uint32_t lanes) {
+    const cns_jit *jit = l->jit;
+    const char *vector = row->vector[lanes == 8 ? CNS_JIT_LANES_8 : CNS_JIT_LANES_4];
+    bool wanted = (l->options->math & CNS_KERNEL_APPROXIMATE) && jit->vector_math && vector;
+    return wanted && jit->services->library_symbol(jit->vector_math, vector) ? vector : NULL;
+}
+
+/* A function of `lanes` lanes that may stand for libm's; NULL where there is none. The code must
+ * be for this machine, since the function is in this process. */
 static const char *vector_name(const cns_jit_lower *l, const char *name, uint32_t lanes) {
-    const int kind = lanes == 8 ? CNS_JIT_LANES_8 : CNS_JIT_LANES_4;
-    if (!(l->options->math & CNS_KERNEL_APPROXIMATE) || (lanes != 8 && lanes != 4) ||
-        l->target->lanes < lanes || !l->target->native || !l->jit->vector_math) {
+    const cns_jit_math *row = rows;
+    while (row < rows + ROWS && strcmp(row->name, name) != 0) {
+        row++;
+    }
+    if (row == rows + ROWS || (lanes != 8 && lanes != 4) || l->target->lanes < lanes ||
+        !l->target->native) {
         return NULL;
     }
-    for (uint32_t i = 0; i < ROWS; i++) {
-        const char *vector = rows[i].vector[kind];
-        if (strcmp(rows[i].name, name) == 0 && vector) {
-            return l->jit->services->library_symbol(l->jit->vector_math, vector) ? vector : NULL;
-        }
-    }
-    return NULL;
+    const char *approximate = approximate_name(l, row, lanes);
+    const cns_libm *same = l->jit->services->libm(l->jit->context, row->op, lanes);
+    return approximate ? approximate : same ? same->name : NULL;
 }
 
 static LLVMValueRef lane(const cns_jit_lower *l, uint32_t i) {

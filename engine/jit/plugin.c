@@ -67,7 +67,8 @@ static LLVMOrcCSymbolMapPair symbol_at(cns_jit *jit, const char *name, uint64_t 
     return (LLVMOrcCSymbolMapPair){LLVMOrcLLJITMangleAndIntern(jit->linker, name), symbol};
 }
 
-/* Makes the engine's fork and libm known to the linker, and libmvec where the system has it. */
+/* Makes the engine's fork, libm and its vectors known to the linker, and libmvec where the system
+ * has it. */
 static cns_status define_symbols(cns_jit *jit) {
     LLVMOrcCSymbolMapPair pairs[64];
     uint32_t count = 0;
@@ -85,6 +86,12 @@ static cns_status define_symbols(cns_jit *jit) {
                                : NULL;
             if (vector) {
                 pairs[count++] = symbol_at(jit, row->vector[w], (uintptr_t)vector);
+            }
+        }
+        for (uint32_t lanes = 4; lanes <= 8; lanes *= 2) {
+            const cns_libm *same = jit->services->libm(jit->context, row->op, lanes);
+            if (same) {
+                pairs[count++] = symbol_at(jit, same->name, (uintptr_t)same->vector);
             }
         }
     }

@@ -6,6 +6,10 @@
 
 #include "vm/parallel.h"
 
+static const cns_libm *find_libm(const cns_context *context, cns_ir_op op, uint32_t lanes) {
+    return cns_libm_find(op, cns_context_cpu_level(context), lanes);
+}
+
 const cns_native_services *cns_native_services_get(void) {
     static const cns_native_services services = {
         .fail = cns_fail,
@@ -23,6 +27,7 @@ const cns_native_services *cns_native_services_get(void) {
         .library_open = cns_os_library_open,
         .library_symbol = cns_os_library_symbol,
         .library_close = cns_os_library_close,
+        .libm = find_libm,
     };
     return &services;
 }

@@ -12,6 +12,7 @@
 
 #include "base/os.h"
 #include "vm/ir.h"
+#include "vm/libm.h"
 
 /* What a backend may call. The engine's own functions, by other names of the same meaning. */
 typedef struct cns_native_services {
@@ -36,6 +37,8 @@ typedef struct cns_native_services {
     bool (*library_open)(const char *path, void **library, char *why, size_t capacity);
     cns_os_symbol (*library_symbol)(void *library, const char *name);
     void (*library_close)(void *library);
+    /* Vectors with the C library's results, on the context's level of processors: cns_libm_find. */
+    const cns_libm *(*libm)(const cns_context *context, cns_ir_op op, uint32_t lanes);
 } cns_native_services;
 
 /* The engine's. Never NULL. Any thread. */
@@ -106,7 +109,7 @@ typedef struct cns_native_backend {
     cns_status (*emit)(void *instance, const cns_native_object *build, void **object, size_t *size);
 } cns_native_backend;
 
-enum { CNS_NATIVE_ABI = 4 };
+enum { CNS_NATIVE_ABI = 5 };
 
 /* The plugin's exported function. */
 #define CNS_NATIVE_SYMBOL "cns_native_backend_get"
