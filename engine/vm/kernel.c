@@ -2,9 +2,9 @@
  *
  * kernel.c - a kernel's life: built, optimised, lowered, run, made native, destroyed.
  *
- * The pipeline in one picture: Lua function -> builder -> IR (kept for the native tier) -> copy ->
- * optimiser -> bytecode. Native code is made from another copy of the IR, by whoever asks first,
- * on the pool or at once; runs go over to it by one atomic pointer.
+ * The pipeline in one picture: Lua function -> builder (or a module's bytes -> reader) -> IR, kept
+ * for the native tier -> copy -> optimiser -> bytecode. Native code is made from another copy of
+ * the IR, by whoever asks first, on the pool or at once; runs go over to it by one atomic pointer.
  */
 #include "vm/kernel.h"
 
@@ -42,22 +42,6 @@ static cns_status check_config(cns_context *context, const cns_kernel_config *co
     return CNS_OK;
 }
 
-static cns_status build(cns_kernel *kernel, const cns_kernel_config *config) {
-    cns_build b = {.function = config->function,
-                   .name = config->name,
-                   .argument_count = config->type_count,
-                   .types = config->types,
-                   .imports = config->imports,
-                   .options = config->options,
-                   .version_limit = config->version_limit};
-    cns_status status = cns_build_function(kernel->vm->context, &b, &kernel->built);
-    if (status == CNS_OK) {
-        kernel->hidden_count = b.hidden_count;
-        kernel->hidden = b.hidden;
-    }
-    return status;
-}
-
 static cns_optimise_level vm_level(const cns_kernel *kernel) {
     return kernel->options & CNS_KERNEL_NO_OPTIMISER ? CNS_OPTIMISE_NONE : CNS_OPTIMISE_VM;
 }
@@ -73,13 +57,9 @@ static uint32_t most_results(const cns_ir_function *function) {
     return most;
 }
 
-/* From the Lua function to bytecode. */
-static cns_status make_bytecode(cns_kernel *kernel, const cns_kernel_config *config) {
-    uint64_t begin = cns_os_clock();
-    cns_status status = build(kernel, config);
-    if (status == CNS_OK) {
-        status = cns_ir_clone(kernel->built, &kernel->ir);
-    }
+/* From IR to bytecode; `begin` is when the IR was begun. */
+static cns_status make_bytecode(cns_kernel *kernel, uint64_t begin) {
+    cns_status status = cns_ir_clone(kernel->built, &kernel->ir);
     if (status == CNS_OK) {
         status = cns_optimise(kernel->ir, vm_level(kernel));
     }
@@ -95,33 +75,77 @@ static cns_status make_bytecode(cns_kernel *kernel, const cns_kernel_config *con
     return status;
 }
 
-cns_status cns_kernel_compile(cns_vm *vm, const cns_kernel_config *config, char *message,
-                              uint64_t message_capacity, cns_kernel **out) {
-    cns_context *context = vm->context;
-    cns_status status = check_config(context, config);
-    cns_kernel *kernel = status == CNS_OK ? cns_context_calloc(context, sizeof *kernel) : NULL;
-    if (status == CNS_OK && !kernel) {
-        status = cns_context_memory_status(context, sizeof *kernel);
+static cns_status create(cns_vm *vm, uint32_t options, cns_kernel **out) {
+    cns_kernel *kernel = cns_context_calloc(vm->context, sizeof *kernel);
+    if (!kernel) {
+        return cns_context_memory_status(vm->context, sizeof *kernel);
     }
-    if (kernel) {
-        kernel->vm = vm;
-        kernel->options = config->options;
-        if (cns_mutex_init(&kernel->mutex) != 0) {
-            cns_context_free(context, kernel, sizeof *kernel, CNS_ALIGN_DEFAULT);
-            kernel = NULL;
-            status = cns_fail(context, CNS_E_NOMEM, "the system has no lock left for a kernel");
-        } else {
-            status = make_bytecode(kernel, config);
-        }
+    kernel->vm = vm;
+    kernel->options = options;
+    if (cns_mutex_init(&kernel->mutex) != 0) {
+        cns_context_free(vm->context, kernel, sizeof *kernel, CNS_ALIGN_DEFAULT);
+        return cns_fail(vm->context, CNS_E_NOMEM, "the system has no lock left for a kernel");
+    }
+    *out = kernel;
+    return CNS_OK;
+}
+
+/* Takes `built` over, whatever becomes of it. */
+static cns_status from_ir(cns_vm *vm, cns_ir_function *built, uint32_t options, uint64_t begin,
+                          cns_kernel **out) {
+    cns_kernel *kernel = NULL;
+    cns_status status = create(vm, options, &kernel);
+    if (status != CNS_OK) {
+        cns_ir_destroy(built);
+        return status;
+    }
+    kernel->built = built;
+    status = make_bytecode(kernel, begin);
+    if (status != CNS_OK) {
+        cns_kernel_destroy(kernel);
+        return status;
+    }
+    *out = kernel;
+    return CNS_OK;
+}
+
+cns_status cns_kernel_from_ir(cns_vm *vm, cns_ir_function *built, uint32_t options,
+                              cns_kernel **out) {
+    return from_ir(vm, built, options, cns_os_clock(), out);
+}
+
+static cns_status compile(cns_vm *vm, const cns_kernel_config *config, cns_kernel **out) {
+    uint64_t begin = cns_os_clock();
+    cns_build build = {.function = config->function,
+                       .name = config->name,
+                       .argument_count = config->type_count,
+                       .types = config->types,
+                       .imports = config->imports,
+                       .options = config->options,
+                       .version_limit = config->version_limit};
+    cns_ir_function *built = NULL;
+    cns_kernel *kernel = NULL;
+    cns_status status = cns_build_function(vm->context, &build, &built);
+    if (status == CNS_OK) {
+        status = from_ir(vm, built, config->options, begin, &kernel);
     }
     if (status == CNS_OK) {
+        kernel->hidden_count = build.hidden_count;
+        kernel->hidden = build.hidden;
         *out = kernel;
-        return CNS_OK;
     }
-    if (message && message_capacity > 0) {
-        cns_context_message(context, message, message_capacity);
+    return status;
+}
+
+cns_status cns_kernel_compile(cns_vm *vm, const cns_kernel_config *config, char *message,
+                              uint64_t message_capacity, cns_kernel **out) {
+    cns_status status = check_config(vm->context, config);
+    if (status == CNS_OK) {
+        status = compile(vm, config, out);
     }
-    cns_kernel_destroy(kernel);
+    if (status != CNS_OK && message && message_capacity > 0) {
+        cns_context_message(vm->context, message, message_capacity);
+    }
     return status;
 }
 
@@ -292,6 +316,19 @@ cns_status cns_kernel_run(cns_kernel *kernel, cns_run *run) {
 const uint32_t *cns_kernel_hidden(const cns_kernel *kernel, uint32_t *count) {
     *count = kernel->hidden_count;
     return kernel->hidden;
+}
+
+uint32_t cns_kernel_arguments(const cns_kernel *kernel) {
+    return kernel->built->argument_count - kernel->hidden_count;
+}
+
+uint32_t cns_kernel_argument_type(const cns_kernel *kernel, uint32_t argument) {
+    const cns_ir_function *ir = kernel->built;
+    if (argument >= ir->argument_count) {
+        return CNS_VM_VOID;
+    }
+    cns_ir_value value = ir->arguments[argument];
+    return value == CNS_IR_NONE ? CNS_VM_NIL : cns_ir_at(ir, value)->type;
 }
 
 uint32_t cns_kernel_result_limit(const cns_kernel *kernel) {

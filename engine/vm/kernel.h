@@ -59,6 +59,10 @@ struct cns_kernel {
     char why[256]; /* why there is no native code */
 };
 
+/* A kernel of IR as the builder makes it, or cns_ir_read gives it: everything in it is an argument
+ * or a constant. Takes `built` over, whatever becomes of it. */
+cns_status cns_kernel_from_ir(cns_vm *vm, cns_ir_function *built, uint32_t options,
+                              cns_kernel **out);
 /* Opens the backend if that was not tried; whether there is one. */
 bool cns_vm_open_native(cns_vm *vm);
 /* `kernel` as the native tier sees it: a copy, optimised for it. */

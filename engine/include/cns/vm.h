@@ -214,6 +214,10 @@ CNS_API cns_status cns_kernel_compile(cns_vm *vm, const cns_kernel_config *confi
 CNS_API void cns_kernel_destroy(cns_kernel *kernel);
 /* Import ids of the hidden arguments, which a run passes behind the plain ones. Borrowed. */
 CNS_API const uint32_t *cns_kernel_hidden(const cns_kernel *kernel, uint32_t *count);
+/* How many plain arguments a run passes; those that are nil, too. */
+CNS_API uint32_t cns_kernel_arguments(const cns_kernel *kernel);
+/* cns_vm_type of an argument, hidden ones counted behind the plain ones; VOID beyond them. */
+CNS_API uint32_t cns_kernel_argument_type(const cns_kernel *kernel, uint32_t argument);
 /* What runs do with the buffer that is argument `argument` (hidden ones counted behind the plain
  * ones): cns_access together, 0 for none or where it is no buffer. */
 CNS_API uint32_t cns_kernel_access(const cns_kernel *kernel, uint32_t argument);
@@ -260,6 +264,39 @@ typedef struct cns_kernel_stats {
 } cns_kernel_stats;
 
 CNS_API void cns_kernel_get_stats(const cns_kernel *kernel, cns_kernel_stats *out);
+
+/* ---- modules --------------------------------------------------------------------------------- */
+
+/* Kernels by name, several signatures a name, that can be written to bytes (a .cnsb file) and read
+ * on any machine, where they go through all tiers as others do. Loading is for one thread; after
+ * that, reading what is in a module is for any. */
+typedef struct cns_module cns_module;
+
+CNS_API cns_status cns_module_create(cns_vm *vm, cns_module **out);
+/* Destroys the kernels in it. requires: no thread runs them. */
+CNS_API void cns_module_destroy(cns_module *module);
+/* Adds a copy of `kernel` under `name` (1 to 255 bytes), in which the hidden arguments are the
+ * constants hidden[0 .. hidden_count), of the kernel's types. CNS_E_UNSUPPORTED for a hidden
+ * buffer, which no file can hold; CNS_E_INVALID for a name and signature that are there already. */
+CNS_API cns_status cns_module_add(cns_module *module, const char *name, const cns_kernel *kernel,
+                                  const cns_vm_value *hidden, uint32_t hidden_count);
+/* The file, in memory to be freed with cns_context_resize(context, bytes, size, 0). The same
+ * kernels, added in the same order, give the same bytes. */
+CNS_API cns_status cns_module_write(const cns_module *module, void **bytes, uint64_t *size);
+/* From bytes that may be anything: nothing is believed, everything is verified. CNS_E_CORRUPT with
+ * what is wrong and where, CNS_E_UNSUPPORTED for a file of another engine's format. */
+CNS_API cns_status cns_module_read(cns_vm *vm, const void *bytes, uint64_t size, cns_module **out);
+CNS_API uint32_t cns_module_count(const cns_module *module);
+/* requires: index < count. Borrowed, until the module is destroyed. */
+CNS_API const char *cns_module_name(const cns_module *module, uint32_t index);
+/* NULL once it was taken. */
+CNS_API cns_kernel *cns_module_kernel(const cns_module *module, uint32_t index);
+/* The same, but the caller destroys it. */
+CNS_API cns_kernel *cns_module_take(cns_module *module, uint32_t index);
+/* The kernel of this name that takes arguments of these types; missing ones at the end are nil.
+ * NULL: there is none. */
+CNS_API cns_kernel *cns_module_find(const cns_module *module, const char *name,
+                                    const uint32_t *types, uint32_t count);
 
 /* ---- C functions ----------------------------------------------------------------------------- */
 
