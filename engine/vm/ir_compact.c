@@ -147,7 +147,9 @@ cns_status cns_ir_compact(cns_ir_function *function) {
         function->block_count = r.block_count;
         memcpy(function->blocks, r.new_blocks, r.block_count * sizeof *function->blocks);
         function->instruction_count = r.value_count;
-        memcpy(function->instructions, r.new_code, r.value_count * sizeof *r.new_code);
+        if (r.value_count > 0) { /* no instructions may have no array */
+            memcpy(function->instructions, r.new_code, r.value_count * sizeof *r.new_code);
+        }
     }
     renumbering_deinit(&r);
     return status;
