@@ -14,7 +14,8 @@
 enum { OUTPUT = 1, HEADER, CPU, PREFIX };
 
 static const cli_option build_options[] = {
-    {OUTPUT, "--output", 'o', "FILE", "what is made: an object file (.o) or a library (.so)"},
+    {OUTPUT, "--output", 'o', "FILE",
+     "what is made: bytecode (.cnsb), an object (.o), a library (.so)"},
     {HEADER, "--header", 0, "FILE", "write the C header that goes with it"},
     {CPU, "--cpu", 0, "NAME", "the processor, or levels: x86-64,x86-64-v3,x86-64-v4"},
     {PREFIX, "--prefix", 0, "NAME", "C names begin with NAME_; else with the output's name"},
@@ -81,18 +82,21 @@ static int run_build(const cli_command *command, int argc, char **argv) {
 
 const cli_command cli_build_command = {
     .name = "build",
-    .summary = "compile kernels to an object file or a library for C",
+    .summary = "compile kernels to a bytecode module, or to C functions",
     .usage = "[OPTION]... SCRIPT -o FILE",
-    .text = "Compiles the kernels of SCRIPT ahead of time to C functions, which a program\n"
-            "links without the engine, without Lua and without LLVM. SCRIPT returns a table:\n"
-            "a name, and a kernel or a function with its signatures, as in\n"
+    .text = "Compiles the kernels of SCRIPT ahead of time: to a module of bytecode, which\n"
+            "cns.jit.load, LuaJIT and C load on any machine, or to C functions, which a\n"
+            "program links without the engine, without Lua and without LLVM. SCRIPT returns\n"
+            "a table: a name, and a kernel or a function with its signatures, as in\n"
             "  return {saxpy = {saxpy, \"f64, f64[], f64[]\", \"f64, f32[], f64[]\"}}",
     .options = build_options,
-    .notes = "Without --cpu the code is for this machine. Of several levels each call takes\n"
-             "the best that its machine has. See doc/kernels.md.\n"
+    .notes = "The other options are for .o and .so. Without --cpu the code is for this\n"
+             "machine. Of several levels each call takes the best that its machine has.\n"
+             "See doc/kernels.md.\n"
              "\n"
              "Exit codes: 0 success; 1 something could not be compiled or written; 2 usage.",
-    .examples = "  cnsengine build kernels.lua -o kernels.o --header kernels.h\n"
+    .examples = "  cnsengine build kernels.lua -o kernels.cnsb\n"
+                "  cnsengine build kernels.lua -o kernels.o --header kernels.h\n"
                 "  cnsengine build kernels.lua -o kernels.so --cpu x86-64,x86-64-v3,x86-64-v4\n",
     .run = run_build,
 };

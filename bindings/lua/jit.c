@@ -75,7 +75,7 @@ lcns_kernel *lcns_kernel_new(lua_State *L, const lcns_kernel_options *options) {
 }
 
 void lcns_kernel_check_open(lua_State *L, const lcns_kernel *self) {
-    if (!self->base.shared || !self->function) {
+    if (!lcns_kernel_is_open(self)) {
         luaL_error(L, NAME " is closed");
     }
 }
@@ -96,9 +96,10 @@ void lcns_kernel_set(lua_State *L, int kernel, int function) {
     self->parameters = cns_lua_function_parameters(self->function);
 }
 
-/* cns.jit(f [, options]) -> kernel */
+/* cns.jit(f [, options]) -> kernel; cns.jit, a table, is in front. */
 static int jit(lua_State *L) {
-    lua_settop(L, 2);
+    lua_settop(L, 3);
+    lua_remove(L, 1);
     if (lua_type(L, 1) != LUA_TFUNCTION || lua_iscfunction(L, 1)) {
         const char *got = lua_iscfunction(L, 1) ? "a C function" : luaL_typename(L, 1);
         return luaL_argerror(L, 1, lua_pushfstring(L, "Lua function expected, got %s", got));
@@ -130,6 +131,7 @@ static void dispose(lcns_kernel *self, lcns_shared *shared) {
     self->first = NULL;
     self->variants = 0;
     self->function = NULL;
+    self->loaded = false;
     while (v) {
         lcns_variant *next = v->next;
         lcns_variant_free(self, v);
@@ -166,8 +168,12 @@ static int kernel_tostring(lua_State *L) {
     if (!self) {
         return luaL_typeerror(L, 1, NAME);
     }
-    if (!self->base.shared || !self->function) {
+    if (!lcns_kernel_is_open(self)) {
         lua_pushliteral(L, NAME " (closed)");
+        return 1;
+    }
+    if (self->loaded) {
+        lua_pushfstring(L, NAME " %s (loaded)", self->options.name);
         return 1;
     }
     const char *source = cns_lua_function_source(self->function);
@@ -219,6 +225,15 @@ int lcns_open_jit(lua_State *L) {
     lua_pushcclosure(L, lcns_kernel_call, 3);
     lua_setfield(L, -2, "__call");
     lua_pop(L, 1);
+    lua_createtable(L, 0, 2);
+    lcns_open_modules(L);
+    lua_setfield(L, -3, "dump");
+    lua_setfield(L, -2, "load");
+    lua_createtable(L, 0, 2);
     lua_pushcfunction(L, jit);
+    lua_setfield(L, -2, "__call");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
     return 1;
 }

@@ -94,7 +94,8 @@ typedef struct lcns_variant {
 typedef struct lcns_kernel {
     lcns_object base;
     lcns_machine *machine;
-    cns_lua_function *function; /* NULL while being made, and once closed */
+    cns_lua_function *function; /* NULL while being made, once closed, and where loaded */
+    bool loaded;                /* from a file: with the variants that it came with, no others */
     lcns_seat *seat;            /* of the state; NULL in a main state */
     lua_State *main;            /* the state's main thread */
     lcns_kernel_options options;
@@ -115,6 +116,9 @@ void lcns_kernel_push_function(lua_State *L, int index);
 /* The C functions that kernels know by identity, as a list of cns_intrinsic; in the registry. */
 const lua_CFunction *lcns_intrinsics(lua_State *L);
 
+static inline bool lcns_kernel_is_open(const lcns_kernel *self) {
+    return self->base.shared && (self->function || self->loaded);
+}
 /* Raises "cns.kernel is closed". */
 void lcns_kernel_check_open(lua_State *L, const lcns_kernel *self);
 
@@ -151,6 +155,17 @@ lcns_variant *lcns_kernel_compile(lua_State *L, lcns_kernel *self, const uint8_t
  * lcns_kernel_argument does. The kernel is at 1. Raises only for want of stack. */
 bool lcns_kernel_guards(lua_State *L, const lcns_variant *variant, int buffers,
                         cns_vm_value *hidden);
+
+/* Raises an error that lists the signatures which a loaded kernel has instead of `types`. */
+int lcns_kernel_refuse_types(lua_State *L, const lcns_kernel *self, const uint8_t *types);
+
+/* ---- kernels as files (jit_emit.c, jit_module.c) --------------------------------------------- */
+
+/* At index 1: {{name=, kernel=}, ...}; pushes {name1, kernel1, name2, ...} and returns how many.
+ * Raises. */
+lua_Integer lcns_kernel_list(lua_State *L);
+/* Pushes cns.jit.load and cns.jit.dump. */
+void lcns_open_modules(lua_State *L);
 
 /* ---- what a kernel tells about itself (jit_views.c) ------------------------------------------ */
 

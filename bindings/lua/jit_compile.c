@@ -99,7 +99,9 @@ static void describe(lua_State *L, int index, char *what) {
             const char *name = lua_tostring(L, -1);
             bool closed =
                 strncmp(name, "cns.", 4) == 0 && lcns_test(L, index, name) && !object->shared;
-            snprintf(what, LCNS_WHAT_MAX, "a %s%s", closed ? "closed " : "", name);
+            bool loaded = strcmp(name, LCNS_KERNEL_TYPE) == 0 && !closed;
+            snprintf(what, LCNS_WHAT_MAX, "a %s%s%s", closed ? "closed " : "", name,
+                     loaded ? " that was loaded" : "");
             lua_pop(L, 1);
             return;
         }
@@ -433,6 +435,10 @@ static int raise_refusal(lua_State *L, const compilation *c, cns_status status,
 
 lcns_variant *lcns_kernel_compile(lua_State *L, lcns_kernel *self, const uint8_t *types) {
     int top = lua_gettop(L);
+    if (self->loaded) {
+        lcns_kernel_refuse_types(L, self, types);
+        return NULL;
+    }
     char message[1024] = "";
     luaL_checkstack(L, 16, LCNS_KERNEL_TYPE);
     compilation c = {.L = L, .self = self, .context = self->machine->context};

@@ -22,8 +22,7 @@ typedef struct emission {
     uint64_t header_size, object_size;
 } emission;
 
-/* At index 1: {{name=, kernel=}, ...}; pushes {name1, kernel1, name2, ...}. */
-static lua_Integer copy_list(lua_State *L) {
+lua_Integer lcns_kernel_list(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_Integer count = luaL_len(L, 1);
     if (count < 1 || count > KERNELS_MAX) {
@@ -46,7 +45,7 @@ static lua_Integer copy_list(lua_State *L) {
 
 static lcns_kernel *kernel_at(lua_State *L, int list, lua_Integer entry) {
     lua_rawgeti(L, list, 2 * entry);
-    lcns_kernel *self = lua_touserdata(L, -1); /* copy_list knows that it is one */
+    lcns_kernel *self = lua_touserdata(L, -1); /* lcns_kernel_list knows that it is one */
     lua_pop(L, 1);
     return self;
 }
@@ -74,7 +73,7 @@ static const char *gather(lua_State *L, emission *e, int list, lua_Integer count
         lua_rawgeti(L, list, 2 * i - 1);
         const char *name = lua_tostring(L, -1); /* the list holds it */
         lua_pop(L, 1);
-        if (!self->base.shared || !self->function || !self->first) {
+        if (!lcns_kernel_is_open(self) || !self->first) {
             return name;
         }
         lcns_kernel_hold(self);
@@ -137,7 +136,7 @@ static int emit(lua_State *L) {
     emission e = {.held = 0};
     lua_settop(L, 2);
     luaL_checkstack(L, 16, "cns.emit");
-    lua_Integer count = copy_list(L);
+    lua_Integer count = lcns_kernel_list(L);
     bool object = read_options(L, &e);
     lcns_machine *machine = lcns_machine_of(L);
     e.capacity = (uint32_t)count * LCNS_VARIANTS_MAX;

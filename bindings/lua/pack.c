@@ -571,6 +571,9 @@ static void pack_kernel(packer *p, int index) {
     if (!kernel->base.shared) {
         refuse(p, index, "the " LCNS_KERNEL_TYPE " is closed");
     }
+    if (kernel->loaded) {
+        refuse(p, index, "the " LCNS_KERNEL_TYPE " was loaded from a file; load it there, too");
+    }
     lcns_kernel_options options = kernel->options;
     put_byte(p, &p->m->heads, HEAD_KERNEL);
     put(p, &p->m->heads, &options, sizeof options);

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- cns.build - kernels into files that other programs link: what `cnsengine build` does.
+-- cns.build - kernels into files: a module of bytecode that any engine loads, or what programs
+-- link; what `cnsengine build` does.
 --
 --     local build = require "cns.build"
 --     build.run {input = "kernels.lua", output = "kernels.so", header = "kernels.h"}
@@ -65,7 +66,7 @@ local function run(command)
 end
 
 ---The system's C compiler links; only a shared object needs it.
-local function link(object, output)
+local function link(output, object)
     local compiler = os.getenv("CC")
     compiler = compiler and compiler ~= "" and compiler or "cc"
     if not run("command -v " .. quote(compiler:match("^%S+"))) then
@@ -109,7 +110,7 @@ local function compile(name, entry)
     return kernel
 end
 
----What `cns.emit` takes, by name.
+---What `cns.emit` and `cns.jit.dump` take, by name.
 local function list(kernels)
     if type(kernels) ~= "table" or not next(kernels) then
         error("the script returns no table of kernels: return {name = kernel, ...}", 0)
@@ -139,22 +140,14 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Building
 
-local endings = {o = true, so = true}
-
 ---A C name of a file's: "my-kernels.so" is my_kernels.
 local function prefix_of(path)
     local name = path:match("([^/]*)$"):gsub("%..*$", ""):gsub("[^%w_]", "_")
     return name:match("^[%a_]") and name or "k" .. name
 end
 
----@param options {input: string, output: string, header: string?, cpu: string?, prefix: string?}
----@return true? done nil and why otherwise
----@return string? why
-function build.run(options)
-    local ending = options.output:match("%.(%w+)$")
-    if not endings[ending] then
-        return nil, ("%s: the output must end in .o or .so"):format(options.output)
-    end
+---C functions; `place(object, path)` makes the file from the object's bytes.
+local function build_object(options, place)
     local made, header, object = pcall(cns.emit, load_kernels(options.input), {
         prefix = options.prefix or prefix_of(options.output),
         cpu = options.cpu or "native",
@@ -164,10 +157,7 @@ function build.run(options)
         return nil, header
     end
     local ok, why = replace(options.output, function(path)
-        if ending == "o" then
-            return write(path, object)
-        end
-        return link(object, path)
+        return place(path, object)
     end)
     if ok and options.header then
         ok, why = replace(options.header, function(path)
@@ -175,6 +165,40 @@ function build.run(options)
         end)
     end
     return ok, why
+end
+
+---Bytecode, for any machine.
+local function build_module(options)
+    for _, name in ipairs {"header", "cpu", "prefix"} do
+        if options[name] then
+            return nil, ("%s: --%s is for .o and .so; a module is for every machine and has no C "
+                .. "names"):format(options.output, name)
+        end
+    end
+    local made, bytes = pcall(cns.jit.dump, load_kernels(options.input))
+    if not made then
+        return nil, bytes
+    end
+    return replace(options.output, function(path)
+        return write(path, bytes)
+    end)
+end
+
+local endings = {
+    cnsb = build_module,
+    o = function(options) return build_object(options, write) end,
+    so = function(options) return build_object(options, link) end,
+}
+
+---@param options {input: string, output: string, header: string?, cpu: string?, prefix: string?}
+---@return true? done nil and why otherwise
+---@return string? why
+function build.run(options)
+    local make = endings[options.output:match("%.(%w+)$")]
+    if not make then
+        return nil, ("%s: the output must end in .cnsb, .o or .so"):format(options.output)
+    end
+    return make(options)
 end
 
 return build

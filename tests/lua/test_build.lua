@@ -175,7 +175,7 @@ return function(test)
             refused("return {['a b'] = {function(a) return a end, 'f64'}}", "\"a b\" is no name")
             local good = "return {f = {function(a) return a end, 'f64'}}"
             refused(good, "unknown processor 'pentium9'", {cpu = "pentium9"})
-            refused(good, "must end in .o or .so", {output = folder .. "/k.exe"})
+            refused(good, "must end in .cnsb, .o or .so", {output = folder .. "/k.exe"})
             refused(good, "No such file", {output = folder .. "/none/k.o"})
             refused(good, "prefix", {prefix = "a-b"})
         end)

@@ -1,13 +1,15 @@
 -- SPDX-License-Identifier: MIT
 --
--- test_kernels.lua - cns.kernels: each function run by Lua, and compiled for each tier, gives the
--- same results and the same buffers, bit for bit; and Lua's results are the known ones.
+-- test_kernels.lua - cns.kernels: each function run by Lua, compiled for each tier, and dumped to a
+-- module and loaded again, gives the same results and the same buffers, bit for bit; and Lua's
+-- results are the known ones.
 
 local cns = require "cns"
 local kernels = require "cns.kernels"
 local stats = require "cns.stats"
 
 local tiers = {{tier = "scalar"}, {tier = "vm"}, {tier = "vm", optimise = false}, {wait = true}}
+local loads = {{tier = "vm"}, {wait = true}}
 local sizes = {0, 1, 2, 3, 7, 64, 255, 256, 257, 1000, 1025}
 
 -- ---- comparing with plain Lua ------------------------------------------------------------------
@@ -49,6 +51,30 @@ local function kernel_of(name, tier)
     return compiled[name][tier]
 end
 
+local function through_file(name, kernel, options)
+    local path = os.tmpname()
+    local file <close> = assert(io.open(path, "wb"))
+    file:write(cns.jit.dump {{name = name, kernel = kernel}})
+    file:close()
+    local loaded = cns.jit.load(path, options)
+    os.remove(path)
+    return loaded[name]
+end
+
+-- The kernel of tier 2 through a module; anew when it has more signatures than then.
+local loaded = {}
+
+local function loaded_of(name, load)
+    local kernel = kernel_of(name, 2)
+    local signatures = #kernel:signatures()
+    local known = loaded[name] or {}
+    loaded[name] = known
+    if not known[load] or known[load].signatures ~= signatures then
+        known[load] = {signatures = signatures, kernel = through_file(name, kernel, loads[load])}
+    end
+    return known[load].kernel
+end
+
 -- Gives the copies of the arguments that Lua's run left.
 local function compare(t, name, ...)
     local arguments = {...}
@@ -57,6 +83,10 @@ local function compare(t, name, ...)
         t.ok(outcome(kernel_of(name, tier), arguments) == expected,
             ("%s differs, tier %s%s"):format(name, options.tier or "native",
                 options.optimise == false and ", not optimised" or ""))
+    end
+    for load, options in ipairs(loads) do
+        t.ok(outcome(loaded_of(name, load), arguments) == expected,
+            ("%s differs, loaded, tier %s"):format(name, options.tier or "native"))
     end
     return copies
 end

@@ -423,11 +423,25 @@ function kernel:stats(...) end
 ---Frees what was compiled; calls under way end first.
 function kernel:close() end
 
----Compiles a Lua function over numbers and buffers.
----@param f function a Lua function without varargs
----@param options cns.kernel.options?
----@return cns.kernel
-function cns.jit(f, options) end
+---`cns.jit(f, options)` compiles a Lua function over numbers and buffers; f: without varargs.
+---@class cns.jit
+---@overload fun(f: function, options: cns.kernel.options?): cns.kernel
+cns.jit = {}
+
+---The bytes of a module (a .cnsb file): all signatures that were compiled; several kernels may share
+---a name. Captured numbers and booleans are constants in it, as they are now; what captures a buffer
+---is refused. See `cnsengine build`.
+---@param kernels {name: string, kernel: cns.kernel}[]
+---@return string bytes
+function cns.jit.dump(kernels) end
+
+---The kernels of a module, by name. They are called like others, but only with the types that they
+---were built for, and do not cross to workers, which load the file themselves. A damaged or forged
+---file is an error.
+---@param path string
+---@param options {tier: "auto"|"vm"|"native"|nil, wait: boolean?}? as for cns.jit
+---@return table<string, cns.kernel>
+function cns.jit.load(path, options) end
 
 ---Kernels as C functions: an object file that a program links without the engine, and its header. All
 ---signatures that were compiled are in it; several kernels may share a name. What a kernel reads from
