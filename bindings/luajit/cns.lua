@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- cns.lua - cnsengine for LuaJIT, through FFI: memory, hash, tasks (C-side operations), monitor.
+-- cns.lua - cnsengine for LuaJIT, through FFI: memory, hash, tasks (C-side operations), kernels of
+-- a module, monitor.
 --
 -- The declarations come from the public headers (cns_cdef.lua, made by the build). Engine objects
 -- are freed by the collector or by :close(). Names follow the Lua 5.4 module; what differs is that
@@ -511,6 +512,209 @@ end
 function hasher:reset()
     C.cns_hasher_reset(open(self))
     return self
+end
+
+-- ---- kernels of a module ------------------------------------------------------------------------
+
+local EXACT = 2 ^ 53
+local int64 = ffi.typeof("int64_t")
+local plain_types = {[tonumber(C.CNS_VM_NIL)] = "nil", [tonumber(C.CNS_VM_BOOL)] = "bool",
+    [tonumber(C.CNS_VM_I64)] = "i64", [tonumber(C.CNS_VM_F64)] = "f64"}
+
+-- How an argument of each type gets into its cns_vm_value; false: it is of another type.
+local put = {}
+
+put["nil"] = function(value)
+    return value == nil
+end
+
+function put.bool(value, slot)
+    if type(value) == "boolean" then
+        slot.integer = value and 1 or 0
+        return true
+    end
+    return false
+end
+
+function put.i64(value, slot)
+    if ffi.istype(int64, value) or (type(value) == "number" and value % 1 == 0
+        and value >= -EXACT and value <= EXACT) then
+        slot.integer = value
+        return true
+    end
+    return false
+end
+
+function put.f64(value, slot)
+    if type(value) == "number" then
+        slot.real = value
+        return true
+    end
+    return false
+end
+
+for name in pairs(element_names) do
+    plain_types[tonumber(C.CNS_VM_BUFFER) + tonumber(element_type(name))] = name .. "[]"
+    put[name .. "[]"] = function(value, slot)
+        if getmetatable(value) == buffer and value.type == name then
+            slot.data, slot.count = C.cns_buffer_data(open(value)), value.count
+            return true
+        end
+        return false
+    end
+end
+
+local function make_signature(kernel)
+    local count = C.cns_kernel_arguments(kernel)
+    local limit = C.cns_kernel_result_limit(kernel)
+    local self = {kernel = kernel, count = count, types = {}, access = {}, native = false,
+        arguments = ffi.new("cns_vm_value[?]", math.max(1, count)),
+        results = ffi.new("cns_vm_value[?]", math.max(1, limit)),
+        run = ffi.new("cns_run")}
+    for i = 1, count do
+        self.types[i] = plain_types[C.cns_kernel_argument_type(kernel, i - 1)]
+        self.access[i] = C.cns_kernel_access(kernel, i - 1)
+    end
+    self.run.arguments, self.run.results = self.arguments, self.results
+    self.run.result_capacity = limit
+    return self
+end
+
+local function takes(signature, ...)
+    for i = 1, signature.count do
+        if not put[signature.types[i]]((select(i, ...)), signature.arguments[i - 1]) then
+            return false
+        end
+    end
+    return true
+end
+
+local function check_access(signature, ...)
+    for i = 1, signature.count do
+        local access = signature.access[i]
+        if access ~= 0 then
+            local write = bit.band(access, C.CNS_ACCESS_WRITE) ~= 0
+            check(C.cns_buffer_access(select(i, ...).handle,
+                write and C.CNS_ACCESS_WRITE or C.CNS_ACCESS_READ), 3)
+        end
+    end
+end
+
+local function lua_value(value)
+    local kind = value.type
+    if kind == C.CNS_VM_I64 then
+        local number = tonumber(value.integer)
+        return number >= -EXACT and number <= EXACT and number or value.integer
+    elseif kind == C.CNS_VM_F64 then
+        return value.real
+    elseif kind == C.CNS_VM_BOOL then
+        return value.integer ~= 0
+    end
+    return nil
+end
+
+local function results(run, from)
+    if from < run.result_count then
+        return lua_value(run.results[from]), results(run, from + 1)
+    end
+end
+
+local kernel = {}
+kernel.__index = kernel
+
+-- Those that there are, as text: "(f64, f64[]), (f64, f32[])".
+function kernel:signatures()
+    local list = {}
+    for i, signature in ipairs(self.list) do
+        list[i] = "(" .. table.concat(signature.types, ", ") .. ")"
+    end
+    return table.concat(list, ", ")
+end
+
+function kernel:__call(...)
+    local signature
+    for i = 1, #self.list do
+        if takes(self.list[i], ...) then
+            signature = self.list[i]
+            break
+        end
+    end
+    if not signature then
+        error(("kernel %s: no signature takes these arguments; there is %s"):format(self.name,
+            self:signatures()), 2)
+    end
+    if self.options.tasks then
+        open(self.options.tasks)
+    end
+    if self.options.native and not signature.native then
+        check(C.cns_kernel_make_native(signature.kernel, 1), 2)
+        signature.native = true
+    end
+    check_access(signature, ...)
+    local status = C.cns_kernel_run(signature.kernel, signature.run)
+    if status == C.CNS_E_FAILED then
+        C.cns_kernel_trap_message(signature.kernel, signature.run.trap, message, 512)
+        error(ffi.string(message), 0)
+    end
+    check(status, 2)
+    return results(signature.run, 0)
+end
+
+local function find_plugin()
+    local named = os.getenv("CNS_JIT_PLUGIN")
+    local prefix = here() .. "/.."
+    for _, path in ipairs({named or prefix .. "/jit/cns_jit_llvm.so",
+        prefix .. "/../../lib/cnsengine/cns_jit_llvm.so"}) do
+        local file = io.open(path, "rb")
+        if file then
+            file:close()
+            return path
+        end
+    end
+    return named
+end
+
+local function read_file(path)
+    local file, why = io.open(path, "rb")
+    local bytes
+    if file then
+        bytes, why = file:read("*a")
+        file:close()
+    end
+    return bytes or error(why and why:find(path, 1, true) and why or path .. ": "
+        .. tostring(why), 3)
+end
+
+-- The kernels of a module, by name. Numbers are taken as integers where a signature says i64; of
+-- several signatures the first that takes the arguments runs. Integers beyond 2^53 are int64_t.
+-- Runs go to their end. Options: native (machine code, or an error), plugin (its path; else
+-- CNS_JIT_PLUGIN, or beside the library), tasks (a pool for cns.prange).
+function cns.kernels(path, options)
+    options = options or {}
+    local bytes = read_file(path)
+    local plugin = options.plugin or options.native and find_plugin() or nil
+    local settings = struct("cns_vm_config",
+        {tasks = options.tasks and open(options.tasks), plugin = plugin})
+    local vm_box, module_box = ffi.new("cns_vm *[1]"), ffi.new("cns_module *[1]")
+    check(C.cns_vm_create(context, settings, vm_box), 2)
+    local vm = vm_box[0]
+    local status = C.cns_module_read(vm, bytes, #bytes, module_box)
+    if status ~= C.CNS_OK then
+        C.cns_vm_destroy(vm) -- leaves the message alone
+        check(status, 2)
+    end
+    local module = ffi.gc(module_box[0], function(handle)
+        C.cns_module_destroy(handle)
+        C.cns_vm_destroy(vm)
+    end)
+    local kernels = {}
+    for i = 0, C.cns_module_count(module) - 1 do
+        local name = ffi.string(C.cns_module_name(module, i))
+        kernels[name] = kernels[name] or setmetatable(
+            {name = name, list = {}, module = module, options = options}, kernel)
+        table.insert(kernels[name].list, make_signature(C.cns_module_kernel(module, i)))
+    end
+    return kernels
 end
 
 -- ---- map from u64 or string to u64 or f64 -------------------------------------------------------

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- test_ffi.lua - what LuaJIT sees of the engine is what C sees, and it does real work.
--- usage: luajit tests/luajit/test_ffi.lua LAYOUT-PROGRAM   (cns on LUA_PATH, CNS_LIBRARY set)
+-- usage: luajit tests/luajit/test_ffi.lua LAYOUT-PROGRAM KERNELS
+-- (cns on LUA_PATH, CNS_LIBRARY set; KERNELS is made of examples/lua/module.lua)
 local ffi = require("ffi")
 local cns = require("cns")
 
@@ -154,6 +155,73 @@ test("maps hold integers and strings", function()
     set:set(7)
     equal(set:get(7), true)
     equal(set:get(8), nil)
+end)
+
+local function springs(x, v, steps, dt)
+    local resting = 0
+    for i = 0, x.count - 1 do
+        local place, speed = x.data[i], v.data[i]
+        for _ = 1, steps do
+            speed = speed - (place + 0.1 * speed) * dt
+            place = place + speed * dt
+        end
+        x.data[i], v.data[i] = place, speed
+        if math.abs(place) < 1e-3 and math.abs(speed) < 1e-3 then
+            resting = resting + 1
+        end
+    end
+    return resting
+end
+
+local function same_springs(kernels, steps)
+    local x, v, a, b = cns.buffer("f64", 50), cns.buffer("f64", 50), cns.buffer("f64", 50),
+        cns.buffer("f64", 50)
+    for i = 0, 49 do
+        x.data[i], v.data[i] = i / 3e5, 1 / (i + 1e4)
+        a.data[i], b.data[i] = x.data[i], v.data[i]
+    end
+    equal(kernels.springs(x, v, steps, 0.01), springs(a, b, steps, 0.01))
+    for i = 0, 49 do
+        equal(x.data[i], a.data[i])
+        equal(v.data[i], b.data[i])
+    end
+end
+
+test("kernels of a module run, in the VM and as machine code", function()
+    local kernels = cns.kernels(arg[2])
+    same_springs(kernels, 0)
+    same_springs(kernels, 300)
+    local x, y, z = cns.buffer("f32", 3), cns.buffer("f32", 3), cns.buffer("f64", 2)
+    x:fill(0.5)
+    y:fill(1)
+    kernels.saxpy(4, x, y)
+    equal(y.data[2], 3)
+    fails("no signature takes these arguments; there is %(f64, f64%[%], f64%[%]%), %(",
+        kernels.saxpy, 4, x, z)
+    fails("no signature", kernels.saxpy, "4", x, y)
+    fails("no signature", kernels.saxpy)
+    fails("no signature", kernels.springs, z, z, 1.5, 0.1)
+    fails("module.lua:9: cns.buffer index 3 out of range 1..2", kernels.saxpy, 4, y:slice(0, 3),
+        y:slice(0, 2))
+    equal(kernels.springs(z, z, 10LL, 0.01), 2)
+    y:close()
+    fails("closed", kernels.saxpy, 4, x, y)
+    local pool = cns.tasks({workers = 2})
+    kernels = cns.kernels(arg[2], {tasks = pool})
+    same_springs(kernels, 10)
+    pool:close()
+    fails("closed", kernels.saxpy, 4, x, x)
+    local ok, native = pcall(cns.kernels, arg[2], {native = true})
+    assert(ok, native)
+    local there, why = pcall(same_springs, native, 300)
+    assert(there or why:find("native backend"), why)
+    fails("native backend", cns.kernels(arg[2], {native = true, plugin = "/none"}).saxpy, 4, x, x)
+end)
+
+test("files that are no modules are refused", function()
+    fails("/none: No such file", cns.kernels, "/none")
+    fails("/: Is a directory", cns.kernels, "/")
+    fails("CNS_E_CORRUPT: .*no module of kernels", cns.kernels, arg[0])
 end)
 
 test("the monitor reads this process", function()
