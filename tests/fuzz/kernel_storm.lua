@@ -273,12 +273,42 @@ local function show(value)
     return value ~= value and "nan" or ("float %a"):format(value)
 end
 
+local path = os.tmpname()
+
+local function type_name(value)
+    return type(value) == "boolean" and "bool" or
+        math.type(value) == "float" and "f64" or value == nil and "nil" or "i64"
+end
+
+-- What a call with `given` compiles, by way of a file. A captured buffer can be in none: then the
+-- kernel itself.
+local function through_file(kernel, given)
+    kernel:compile(type_name(given.a), type_name(given.b), given.kind[1] .. "[]",
+        given.kind[given.same and 1 or 2] .. "[]")
+    local done, bytes = pcall(cns.jit.dump, {{name = "f", kernel = kernel}})
+    if not done and bytes:find("is a buffer of", 1, true) then return kernel end
+    local file <close> = assert(io.open(path, "wb"))
+    file:write(done and bytes or error(bytes, 0))
+    file:close()
+    kernel:close()
+    return cns.jit.load(path, {tier = "vm"}).f
+end
+
+local function compiled(f, given, options)
+    local kernel = cns.jit(f, {tier = options.tier, optimise = options.optimise})
+    if not options.file then return kernel end
+    local done, loaded = pcall(through_file, kernel, given)
+    if done then return loaded end
+    return setmetatable({close = function() kernel:close() end},
+        {__call = function() error(loaded, 0) end})
+end
+
 local function outcome(source, given, options)
     local buffers = {}
     for i = 1, 3 do buffers[i] = buffer_of(given.kind[i], given.fill[i]) end
     if given.same then buffers[2] = buffers[1] end
     local f = assert(load(source, "=program"))(cns, given.up, buffers[3])
-    local kernel = options and cns.jit(f, options) or f
+    local kernel = options and compiled(f, given, options) or f
     local out
     for _ = 1, 2 do -- the second call finds what the first one compiled
         local results = table.pack(pcall(kernel, given.a, given.b, buffers[1], buffers[2]))
@@ -300,9 +330,10 @@ local function outcome(source, given, options)
     return table.concat(out, ", ")
 end
 
-local tiers = {{tier = "scalar", optimise = false}, {tier = "scalar"}, {tier = "vm"}}
+local tiers = {{tier = "scalar", optimise = false}, {tier = "scalar"}, {tier = "vm"},
+    {tier = "vm", file = true}}
 if pcall(cns.jit(function(x) return x end, {tier = "native"}), 1) then
-    tiers[4] = {tier = "native"}
+    tiers[5] = {tier = "native"}
 end
 
 local refused, checked = 0, 0
@@ -378,9 +409,10 @@ local function report(seed, tree, given, which)
     end
     local source = source_of(tree)
     local _, expected, found = difference(source, given, which)
-    local head = "seed %d, tier %s%s, a %s, b %s, up %s, same %s, buffers %s"
+    local head = "seed %d, tier %s%s%s, a %s, b %s, up %s, same %s, buffers %s"
     print(head:format(seed, tiers[which].tier,
-        tiers[which].optimise == false and " not optimised" or "", show(given.a), show(given.b),
+        tiers[which].optimise == false and " not optimised" or "",
+        tiers[which].file and " loaded" or "", show(given.a), show(given.b),
         show(given.up), given.same, table.concat(given.kind, " ")))
     for i = 1, 3 do
         local fill = {}
@@ -396,7 +428,7 @@ while ran < programs and os.time() - started < seconds and failures < 10 do
     math.randomseed(seed)
     local tree, parallel_loops = program()
     local given = arguments(parallel_loops)
-    local last = ran % native == 0 and #tiers or math.min(#tiers, 3) -- LLVM takes its time
+    local last = ran % native == 0 and #tiers or math.min(#tiers, 4) -- LLVM takes its time
     local which = difference(source_of(tree), given, nil, last)
     if which then
         failures = failures + 1
@@ -406,4 +438,5 @@ while ran < programs and os.time() - started < seconds and failures < 10 do
 end
 print(("kernel storm: %d programs, %d comparisons, %d refused, %d different"):format(ran, checked,
     refused, failures))
+os.remove(path)
 if failures > 0 then error("kernels differ from Lua", 0) end
