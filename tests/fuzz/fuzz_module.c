@@ -2,9 +2,11 @@
  *
  * fuzz_module.c - kernels' modules from bytes: either the input is a body, framed with a digest
  * that is right, or it edits a module that is. What the reader takes verifies, prints, and comes
- * back the same from being written.
+ * back the same from being written; in a file of kernels it is optimised and run, over allocations
+ * of exactly the size.
  */
 #include "cns/hash.h"
+#include "cns/vm.h"
 #include "fuzz.h"
 #include "vm/module.h"
 
@@ -114,13 +116,74 @@ static void check_function(cns_context *context, const cns_ir_function *f) {
     cns_text_deinit(&second);
 }
 
+/* ---- running --------------------------------------------------------------------------------- */
+
+enum { ELEMENTS = 5, HEAD = 4 + 4 + 4 + 4 + 1 + 4 };
+
+static cns_status stop(void *user) {
+    (void)user;
+    return CNS_E_CANCELLED;
+}
+
+static void run_kernel(cns_kernel *kernel) {
+    uint32_t count = cns_kernel_arguments(kernel), limit = cns_kernel_result_limit(kernel);
+    cns_vm_value *arguments = calloc(count + 1, sizeof *arguments);
+    cns_vm_value *results = calloc(limit + 1, sizeof *results);
+    for (uint32_t a = 0; a < count; a++) {
+        uint32_t type = cns_kernel_argument_type(kernel, a);
+        if (type >= CNS_VM_BUFFER) {
+            arguments[a].data = calloc(ELEMENTS, cns_type_size((cns_type)(type - CNS_VM_BUFFER)));
+            arguments[a].count = ELEMENTS;
+        } else if (type == CNS_VM_F64) {
+            arguments[a].real = 2.5;
+        } else {
+            arguments[a].integer = type != CNS_VM_NIL;
+        }
+    }
+    cns_run run = {
+        .arguments = arguments, .results = results, .result_capacity = limit, .poll = stop};
+    cns_status status = cns_kernel_run(kernel, &run);
+    FUZZ_CHECK(status == CNS_OK || (status == CNS_E_FAILED && run.trap.kind != CNS_TRAP_NONE));
+    (void)cns_kernel_trap_message(kernel, &run.trap, NULL, 0);
+    for (uint32_t a = 0; a < count; a++) {
+        if (cns_kernel_argument_type(kernel, a) >= CNS_VM_BUFFER) {
+            free(arguments[a].data);
+        }
+    }
+    free(arguments);
+    free(results);
+}
+
+/* As the one kernel of a file. The machine may say that it gets too large, the verifier no more. */
+static void run_framed(cns_context *context, const uint8_t *framed, size_t size, uint8_t options) {
+    size_t total = HEAD + size + CNS_IR_DIGEST;
+    uint8_t *bytes = malloc(total);
+    memcpy(bytes, "CNSB\1\0\0\0\1\0\0\0\1\0\0\0k\0\0\0", HEAD);
+    bytes[HEAD - 4] = options & 31;
+    memcpy(bytes + HEAD, framed, size);
+    TRY(cns_hash_digest(NULL, CNS_HASH_BLAKE3, NULL, bytes, HEAD + size, bytes + HEAD + size,
+                        CNS_IR_DIGEST));
+    cns_vm *vm = NULL;
+    cns_module *module = NULL;
+    TRY(cns_vm_create(context, NULL, &vm));
+    cns_status status = cns_module_read(vm, bytes, total, &module);
+    FUZZ_CHECK(status == CNS_OK || status == CNS_E_LIMIT);
+    if (status == CNS_OK) {
+        run_kernel(cns_module_kernel(module, 0));
+    }
+    cns_module_destroy(module);
+    cns_vm_destroy(vm);
+    free(bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static uint8_t body[ROOM], framed[ROOM + 64];
     fuzz_input input = {data, size};
     cns_context *context = NULL;
     TRY(cns_context_create(NULL, &context));
     size_t length;
-    if (fuzz_byte(&input) & 1) {
+    uint8_t how = fuzz_byte(&input);
+    if (how & 1) {
         length = input.size < ROOM ? input.size : ROOM;
         memcpy(body, input.data, length);
     } else {
@@ -135,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FUZZ_CHECK(used == total);
         check_function(context, f);
         cns_ir_destroy(f);
+        run_framed(context, exact, total, how >> 1);
     }
     free(exact);
     cns_context_destroy(context);
