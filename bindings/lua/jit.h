@@ -129,6 +129,9 @@ static inline void lcns_kernel_hold(lcns_kernel *self) {
 void lcns_kernel_let_go(lcns_kernel *self);
 void lcns_variant_free(lcns_kernel *self, lcns_variant *variant);
 
+/* Kilobytes that a compilation counts for to Lua's collector, which does not see its memory. */
+enum { LCNS_COLLECTOR_SHARE = 32 };
+
 /* ---- calls (jit_call.c) ---------------------------------------------------------------------- */
 
 /* The metamethod __call. Third upvalue: the metatable of cns.buffer. */

@@ -17,9 +17,6 @@
 /* Values up to this many are on the C stack. */
 enum { SMALL = 12 };
 
-/* Kilobytes that a compilation counts for to Lua's collector, which does not see its memory. */
-enum { COLLECTOR_SHARE = 32 };
-
 /* ---- arguments ------------------------------------------------------------------------------- */
 
 uint32_t lcns_kernel_argument(lua_State *L, int index, int buffers, cns_vm_value *out) {
@@ -152,7 +149,7 @@ static void settle(lua_State *L, lcns_kernel *self) {
     if (self->variants > LCNS_VARIANTS_MAX) {
         drop_oldest(L, self);
     }
-    lua_gc(L, LUA_GCSTEP, COLLECTOR_SHARE);
+    lua_gc(L, LUA_GCSTEP, LCNS_COLLECTOR_SHARE);
 }
 
 /* ---- native code ----------------------------------------------------------------------------- */

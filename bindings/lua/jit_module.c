@@ -128,17 +128,18 @@ typedef struct loading {
     lcns_kernel_options options;
 } loading;
 
-/* The file's bytes, in memory of `*capacity` bytes; errno's value, or 0. */
+/* The file's bytes, in memory of `*capacity` bytes; errno's value, or 0. A device may never end. */
 static int read_file(cns_context *context, const char *path, char **bytes, size_t *capacity,
                      size_t *size) {
-    enum { STEP = 1 << 16 };
+    enum { STEP = 1 << 16, MOST = 1 << 28 };
     FILE *file = fopen(path, "rb");
     int failure = file ? 0 : errno;
     for (size_t got = 1; file && got > 0 && !failure; *size += got) {
         if (*capacity - *size < STEP) {
             size_t larger = 2 * *capacity + STEP;
-            char *grown = cns_context_resize(context, *bytes, *capacity, larger);
-            failure = grown ? 0 : ENOMEM;
+            char *grown =
+                larger > MOST ? NULL : cns_context_resize(context, *bytes, *capacity, larger);
+            failure = grown ? 0 : larger > MOST ? EFBIG : ENOMEM;
             *bytes = grown ? grown : *bytes;
             *capacity = grown ? larger : *capacity;
         }
@@ -273,8 +274,13 @@ static int load(lua_State *L) {
     lua_pushcfunction(L, load_protected);
     lua_pushlightuserdata(L, &l);
     int failed = lua_pcall(L, 1, 1, 0);
+    int share = LCNS_COLLECTOR_SHARE * (int)cns_module_count(l.module);
     cns_module_destroy(l.module);
-    return failed ? lua_error(L) : 1;
+    if (failed) {
+        return lua_error(L);
+    }
+    lua_gc(L, LUA_GCSTEP, share);
+    return 1;
 }
 
 int lcns_kernel_refuse_types(lua_State *L, const lcns_kernel *self, const uint8_t *types) {

@@ -196,6 +196,7 @@ return function(test)
         t.raises("zero bytes", cns.jit.load, "a\0b")
         t.raises("/none/k.cnsb: No such file", cns.jit.load, "/none/k.cnsb")
         t.raises("/: Is a directory", cns.jit.load, "/")
+        t.raises("/dev/zero: File too large", cns.jit.load, "/dev/zero")
         t.raises("unknown option", cns.jit.load, "k", {name = "k"})
         t.raises("\"auto\", \"vm\" or \"native\"", cns.jit.load, "k", {tier = "scalar"})
     end)
@@ -231,6 +232,11 @@ return function(test)
             sum = sum + k(1)
         end
         t.equal(sum, 100)
+        local held = cns.memory().held
+        for _ = 1, 2000 do -- the collector hears of their memory
+            load_bytes(bytes)
+        end
+        t.ok(cns.memory().held < held + 8 * 2 ^ 20, cns.memory().held)
         t.equal(cns.tasks.default():spawn(function(path, data)
             local file <close> = io.open(path, "wb")
             file:write(data)
