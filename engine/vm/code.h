@@ -14,6 +14,7 @@
 #ifndef CNS_VM_CODE_H
 #define CNS_VM_CODE_H
 
+#include "vm/block.h"
 #include "vm/bytecode.h"
 
 /* clang-format off */
@@ -38,6 +39,7 @@
     X(IF_LE_F64,   "if.le.f64",     "bct")   X(UNLESS_LE_F64, "unless.le.f64", "bct")              \
     X(LOOP,        "loop",          "dbct")  /* a != 0: a down by 1, b up by c, jump; polls */     \
     X(LOOP_END,    "loop.end",      "dbct")  /* a == 0: jump; else a down by 1, b up by c */       \
+    X(BLOCK,       "block",         "k")     /* what plan k can do of the loop that follows */        \
     X(RETURN,      "return",        "k")     /* results: the list that begins at k */              \
     X(PASS,        "fork.pass",     "bk")    /* argument k of the body of the next fork */         \
     X(PASS_BUFFER, "fork.pass",     "xk")                                                          \
@@ -111,6 +113,8 @@ struct cns_code {
     uint32_t result_count;
     cns_code_result *results;
     uint32_t register_count;
+    uint32_t plan_count;
+    cns_block_plan **plans; /* of BLOCKs */
     uint32_t body_count;
     struct cns_code_body *bodies; /* of forks */
 };

@@ -32,7 +32,8 @@ typedef struct lowering {
     uint32_t *block_at; /* block -> instruction */
     stub *stubs;
     uint32_t stub_count;
-    uint16_t spare; /* register for cycles of moves */
+    uint16_t spare;    /* register for cycles of moves */
+    uint32_t *plan_of; /* header -> 1 + the plan of its loop, or 0 */
 } lowering;
 
 static void *take(lowering *l, cns_arena *arena, size_t size) {
@@ -359,11 +360,21 @@ static bool needs_moves(const lowering *l, const cns_ir_edge *edge) {
     return false;
 }
 
+/* Whether an edge enters a loop that has a plan: it runs before the first iteration. */
+static bool enters_plan(const lowering *l, cns_ir_block_id from, const cns_ir_edge *edge) {
+    return edge->target > from && l->plan_of[edge->target] != 0;
+}
+
 /* The rest of an edge, in line: moves, and a jump unless the target follows.
  * Targets of jumps are blocks until all have their place. */
 static void emit_edge(lowering *l, uint32_t site, cns_ir_block_id from, const cns_ir_edge *edge,
                       bool in_order) {
     emit_moves(l, site, edge);
+    if (enters_plan(l, from, edge)) {
+        emit(l, site,
+             (cns_code_instruction){.op = CNS_CODE_BLOCK,
+                                    .immediate = l->plan_of[edge->target] - 1});
+    }
     if (edge->target <= from) {
         emit(l, site, (cns_code_instruction){.op = CNS_CODE_JUMP_BACK, .target = edge->target});
     } else if (!in_order || edge->target != from + 1) {
@@ -376,7 +387,7 @@ static void emit_jump_along(lowering *l, uint32_t site, cns_ir_block_id from,
                             const cns_ir_edge *edge, cns_code_instruction jump) {
     jump.target = edge->target;
     uint32_t place = emit(l, site, jump);
-    if (needs_moves(l, edge) || edge->target <= from) {
+    if (needs_moves(l, edge) || edge->target <= from || enters_plan(l, from, edge)) {
         l->stubs[l->stub_count++] = (stub){place, edge, site, from};
     }
 }
@@ -608,6 +619,90 @@ static void note_lines(lowering *l) {
     }
 }
 
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* Counted loops, inner ones first; outer ones where nothing inside has a plan. Versions that will
+ * likely fail are left to the scalar VM. */
+static bool is_candidate(const lowering *l, const cns_ir_shape *shape, uint32_t loop) {
+    for (uint32_t at = loop; at != CNS_IR_NONE; at = shape->loops[at].parent) {
+        if (l->f->blocks[shape->loops[at].header].flags & CNS_IR_COLD) {
+            return false;
+        }
+    }
+    for (cns_ir_block_id id = 0; id < l->f->block_count; id++) {
+        if (l->plan_of[id] != 0 && cns_ir_loop_contains(shape, loop, id)) {
+            return false;
+        }
+    }
+    return shape->loops[loop].latch != CNS_IR_NONE;
+}
+
+/* Why a loop has no plan; NULL where nobody asked. */
+typedef struct reason {
+    const char *why;
+    uint32_t site;
+} reason;
+
+static void plan_loop(lowering *l, cns_ir_function *function, const cns_ir_shape *shape,
+                      uint32_t loop, reason *reasons) {
+    cns_code *code = l->code;
+    cns_block_plan *plan = NULL;
+    const char *why = NULL;
+    uint32_t site = 0;
+    l->status = cns_block_plan_create(l->f, shape, loop, code->arena, &plan, &why, &site);
+    if (l->status == CNS_OK && plan) {
+        code->plans[code->plan_count++] = plan;
+        l->plan_of[shape->loops[loop].header] = code->plan_count;
+        l->status = cns_ir_remark(function, CNS_REMARK_VECTORISED, site, "in blocks of %u",
+                                  (unsigned)cns_block_plan_lanes(plan));
+    }
+    reasons[loop] = (reason){why, site};
+}
+
+/* Of the loops without loops inside, unless one around them runs in blocks. */
+static void tell_reasons(lowering *l, cns_ir_function *function, const cns_ir_shape *shape,
+                         const reason *reasons) {
+    for (uint32_t loop = 0; loop < shape->loop_count && l->status == CNS_OK; loop++) {
+        bool planned = false;
+        for (uint32_t at = loop; at != CNS_IR_NONE; at = shape->loops[at].parent) {
+            planned |= l->plan_of[shape->loops[at].header] != 0;
+        }
+        if (!planned && shape->loops[loop].innermost && reasons[loop].why) {
+            l->status = cns_ir_remark(function, CNS_REMARK_NOT_VECTORISED, reasons[loop].site, "%s",
+                                      reasons[loop].why);
+        }
+    }
+}
+
+static void plan_blocks(lowering *l, cns_ir_function *function) {
+    cns_ir_shape shape;
+    l->status = cns_ir_shape_init(&shape, function);
+    if (l->status != CNS_OK) {
+        return;
+    }
+    l->code->plans = take(l, l->code->arena, shape.loop_count * sizeof *l->code->plans);
+    reason *reasons = take(l, l->scratch, shape.loop_count * sizeof *reasons);
+    for (uint32_t loop = shape.loop_count; l->status == CNS_OK && loop-- > 0;) {
+        if (is_candidate(l, &shape, loop)) {
+            plan_loop(l, function, &shape, loop, reasons);
+        }
+    }
+    if (l->status == CNS_OK) {
+        tell_reasons(l, function, &shape, reasons);
+    }
+    cns_ir_shape_deinit(&shape);
+}
+
+/* Registers are known: plans that need a value that has none are dropped. */
+static void bind_plans(lowering *l) {
+    for (cns_ir_block_id id = 0; id < l->f->block_count; id++) {
+        if (l->plan_of[id] != 0 &&
+            !cns_block_plan_bind(l->code->plans[l->plan_of[id] - 1], l->plan.place)) {
+            l->plan_of[id] = 0;
+        }
+    }
+}
+
 static void lower_bodies(lowering *l, uint32_t options) {
     cns_code *code = l->code;
     code->bodies = take(l, code->arena, l->f->body_count * sizeof *code->bodies);
@@ -619,7 +714,7 @@ static void lower_bodies(lowering *l, uint32_t options) {
     }
 }
 
-static void lower_all(lowering *l) {
+static void lower_all(lowering *l, cns_ir_function *function, uint32_t options) {
     const cns_ir_function *f = l->f;
     l->plan = (cns_code_plan){.function = f, .arena = l->scratch};
     l->plan.uses = take(l, l->scratch, f->instruction_count * sizeof *l->plan.uses);
@@ -627,6 +722,7 @@ static void lower_all(lowering *l) {
     l->plan.place = take(l, l->scratch, f->instruction_count * sizeof *l->plan.place);
     l->block_at = take(l, l->scratch, f->block_count * sizeof *l->block_at);
     l->stubs = take(l, l->scratch, f->block_count * 2 * sizeof *l->stubs);
+    l->plan_of = take(l, l->scratch, f->block_count * sizeof *l->plan_of);
     if (l->status != CNS_OK) {
         return;
     }
@@ -639,7 +735,11 @@ static void lower_all(lowering *l) {
         l->status = cns_code_assign(&l->plan);
     }
     l->code->register_count = l->plan.end;
+    if (l->status == CNS_OK && !(options & CNS_KERNEL_NO_BLOCKS)) {
+        plan_blocks(l, function);
+    }
     if (l->status == CNS_OK) {
+        bind_plans(l);
         emit_all(l);
         note_lines(l);
     }
@@ -667,7 +767,7 @@ cns_status cns_code_lower(cns_ir_function *function, uint32_t options, cns_code 
         if (code->name) {
             memcpy(code->name, function->name, size);
         }
-        lower_all(&l);
+        lower_all(&l, function, options);
         lower_bodies(&l, options);
         cns_arena_destroy(l.scratch);
     }

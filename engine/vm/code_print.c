@@ -138,6 +138,10 @@ static void print_one(const cns_code *code, const char *title, cns_text *text) {
 
 cns_status cns_code_print(const cns_code *code, cns_text *text) {
     print_one(code, code->name, text);
+    for (uint32_t i = 0; i < code->plan_count; i++) {
+        cns_text_printf(text, "\nblock #%u, ", (unsigned)i);
+        (void)cns_block_plan_print(code->plans[i], text);
+    }
     for (uint32_t i = 0; i < code->body_count; i++) {
         cns_text_printf(text, "\nfork #%u, ", (unsigned)i);
         (void)cns_code_print(code->bodies[i].code, text);
@@ -167,9 +171,10 @@ static bool field_is_sound(const cns_code *code, const cns_code_instruction *i, 
     case 't':
         return i->target < code->count;
     case 'k':
-        return i->op == CNS_CODE_RETURN ? (uint64_t)i->immediate < code->result_count
-               : i->op == CNS_CODE_FORK ? (uint64_t)i->immediate < code->body_count
-                                        : (uint64_t)i->immediate < CNS_IR_FORK_SLOTS;
+        return i->op == CNS_CODE_RETURN  ? (uint64_t)i->immediate < code->result_count
+               : i->op == CNS_CODE_BLOCK ? (uint64_t)i->immediate < code->plan_count
+               : i->op == CNS_CODE_FORK  ? (uint64_t)i->immediate < code->body_count
+                                         : (uint64_t)i->immediate < CNS_IR_FORK_SLOTS;
     default:
         return true;
     }
@@ -198,6 +203,13 @@ cns_status cns_code_verify(const cns_code *code) {
                             code->name, (unsigned)(n + 1));
         }
     }
+    for (uint32_t i = 0; i < code->plan_count; i++) {
+        cns_status status =
+            cns_block_plan_verify(code->plans[i], code->context, code->register_count);
+        if (status != CNS_OK) {
+            return status;
+        }
+    }
     for (uint32_t i = 0; i < code->body_count; i++) {
         cns_status status = cns_code_verify(code->bodies[i].code);
         if (status != CNS_OK) {
@@ -208,6 +220,9 @@ cns_status cns_code_verify(const cns_code *code) {
 }
 
 bool cns_code_has_blocks(const cns_code *code) {
-    (void)code;
-    return false;
+    bool has = code->plan_count > 0;
+    for (uint32_t i = 0; i < code->body_count; i++) {
+        has = has || cns_code_has_blocks(code->bodies[i].code);
+    }
+    return has;
 }

@@ -397,6 +397,13 @@ dispatch:
         B.u += C.u;
         NEXT();
     }
+    OP(BLOCK) {
+        uint32_t kind = cns_block_plan_run(code->plans[i->immediate], &r->u, run);
+        if (kind != CNS_TRAP_NONE) {
+            return kind;
+        }
+        NEXT();
+    }
     OP(RETURN) {
         leave(code, (uint64_t)i->immediate, run, r);
         return CNS_TRAP_NONE;
