@@ -300,6 +300,18 @@ static bool compute_even(cns_block_build *b, cns_ir_op op, const cns_block_value
     }
 }
 
+/* `and` with a constant: that constant, or the other operand. */
+static bool compute_truth(cns_block_build *b, cns_ir_op op, const cns_block_value *x,
+                          cns_block_value *out) {
+    for (uint32_t i = 0; i < 2 && op == CNS_IR_AND_BOOL; i++) {
+        if (x[i].kind == CNS_BLOCK_SCALAR && b->is_constant[x[i].a]) {
+            *out = x[b->constants[x[i].a] == 0 ? i : 1 - i];
+            return true;
+        }
+    }
+    return false;
+}
+
 static cns_block_value compute_array(cns_block_build *b, cns_ir_op op, cns_block_value x) {
     uint16_t a = cns_block_as_vector(b, x), d = cns_block_vector(b);
     cns_block_emit(b, (cns_block_instruction){.op = CNS_BLOCK_ARRAY,
@@ -357,7 +369,8 @@ static cns_block_value compute_lanes(cns_block_build *b, cns_ir_op op, const cns
 cns_block_value cns_block_compute(cns_block_build *b, cns_ir_op op, const cns_block_value *operands,
                                   uint32_t count) {
     cns_block_value out = {CNS_BLOCK_VECTOR, 0, 0};
-    if (!cns_block_well(b) || compute_even(b, op, operands, count, &out)) {
+    if (!cns_block_well(b) || compute_even(b, op, operands, count, &out) ||
+        compute_truth(b, op, operands, &out)) {
         return out;
     }
     if ((op == CNS_IR_EXP_F64 && b->plan->exp) || (op == CNS_IR_LOG_F64 && b->plan->log)) {

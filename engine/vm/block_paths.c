@@ -54,6 +54,22 @@ static const cns_block_exit *find_exit(const cns_block_build *b, uint32_t loop,
     return NULL;
 }
 
+/* A branch that is decided for all lanes goes one way only, and what nobody comes to is left out:
+ * blocks without mass. 0 or 1, or 2 for both. */
+static uint32_t decided_edge(const cns_block_build *b, const cns_ir_block *block) {
+    if (block->end != CNS_IR_BRANCH) {
+        return 2;
+    }
+    cns_block_value condition = b->values[block->condition];
+    bool known = condition.kind == CNS_BLOCK_SCALAR && b->is_constant[condition.a];
+    return known ? b->constants[condition.a] == 0 : 2;
+}
+
+static bool is_taken(const cns_block_build *b, cns_ir_block_id from, uint32_t edge) {
+    uint32_t decided = decided_edge(b, &b->f->blocks[from]);
+    return b->mass[from] != 0 && (decided == 2 || decided == edge);
+}
+
 static void add_way(cns_block_build *b, way *ways, uint32_t *count, way one) {
     for (uint32_t i = 0; i < *count; i++) {
         if (one.exit && ways[i].exit == one.exit) {
@@ -90,7 +106,7 @@ static uint32_t find_ways(cns_block_build *b, uint32_t loop, cns_ir_block_id id,
         for (uint32_t e = 0; e < cns_block_edge_count(&b->f->blocks[from]); e++) {
             if (b->f->blocks[from].edges[e].target == id) {
                 bool twice = p > shape->predecessor_begin[id] && shape->predecessors[p - 1] == from;
-                if (!twice) {
+                if (!twice && is_taken(b, from, e)) {
                     add_way(b, ways, &count, (way){from, e, NULL});
                 }
             }
@@ -107,6 +123,15 @@ static uint16_t both(cns_block_build *b, uint16_t x, uint16_t y) {
     }
     cns_block_value operands[] = {cns_block_vector_value(x), cns_block_vector_value(y)};
     return cns_block_compute(b, CNS_IR_AND_BOOL, operands, 2).a;
+}
+
+/* x, but not y. */
+static uint16_t without(cns_block_build *b, uint16_t x, uint16_t y) {
+    cns_block_value operands[] = {cns_block_vector_value(y),
+                                  cns_block_scalar_value(cns_block_constant(b, 0)),
+                                  cns_block_vector_value(x)};
+    return x == CNS_BLOCK_NONE ? cns_block_compute(b, CNS_IR_NOT_BOOL, operands, 1).a
+                               : cns_block_compute(b, CNS_IR_SELECT_BOOL, operands, 3).a;
 }
 
 static uint16_t either(cns_block_build *b, uint16_t x, uint16_t y) {
@@ -129,13 +154,9 @@ static uint16_t edge_mask(cns_block_build *b, const cns_block_region *region, cn
     }
     uint16_t mask = cns_block_mask(b, region, from);
     const cns_ir_block *block = &b->f->blocks[from];
-    if (block->end == CNS_IR_BRANCH) {
+    if (block->end == CNS_IR_BRANCH && decided_edge(b, block) == 2) {
         uint16_t condition = condition_of(b, from);
-        if (edge == 1) {
-            cns_block_value operand = cns_block_vector_value(condition);
-            condition = cns_block_compute(b, CNS_IR_NOT_BOOL, &operand, 1).a;
-        }
-        mask = both(b, mask, condition);
+        mask = edge == 0 ? both(b, mask, condition) : without(b, mask, condition);
     }
     *known = mask;
     return mask;
@@ -283,14 +304,15 @@ static void give_parameters(cns_block_build *b, cns_ir_block_id id, const cns_bl
 
 static void pass_on(cns_block_build *b, const cns_block_region *region, cns_ir_block_id id) {
     const cns_ir_block *block = &b->f->blocks[id];
-    uint32_t count = cns_block_edge_count(block);
-    uint64_t part = b->mass[id] / (count ? count : 1);
-    if (part * count != b->mass[id]) {
+    uint32_t count = cns_block_edge_count(block), decided = decided_edge(b, block);
+    uint32_t ways = decided == 2 ? count : 1;
+    uint64_t part = b->mass[id] / (ways ? ways : 1);
+    if (part * ways != b->mass[id]) {
         cns_block_refuse(b, block->site, "%s", "it has too many branches");
     }
     for (uint32_t e = 0; e < count; e++) {
         cns_ir_block_id target = block->edges[e].target;
-        if (target != b->shape->loops[region->loop].header &&
+        if ((decided == 2 || decided == e) && target != b->shape->loops[region->loop].header &&
             cns_block_inside(b, region->loop, target)) {
             if (target <= id) {
                 cns_block_refuse(b, block->site, "%s", "its blocks are not in order");
@@ -356,7 +378,7 @@ static void note_use(cns_block_build *b, inner *l, cns_ir_value value, bool insi
     bool of_plan = cns_block_inside(b, b->loop, made);
     bool of_loop = of_plan && cns_block_inside(b, l->loop, made);
     if (inside && of_plan && !of_loop) {
-        uint8_t kind = cns_block_value_of(b, value).kind;
+        uint8_t kind = b->values[value].kind;
         if (kind == CNS_BLOCK_STEPS || kind == CNS_BLOCK_VECTOR) {
             note(b, l->ins, &l->in_count, value);
         }
@@ -600,7 +622,7 @@ static void emit_inner(cns_block_build *b, const cns_block_region *region, uint3
     }
     for (cns_ir_block_id id = 0; id < b->f->block_count && cns_block_well(b); id++) {
         for (uint32_t e = 0; e < cns_block_edge_count(&b->f->blocks[id]); e++) {
-            if (cns_block_inside(b, child, id) &&
+            if (cns_block_inside(b, child, id) && is_taken(b, id, e) &&
                 !cns_block_inside(b, child, b->f->blocks[id].edges[e].target)) {
                 leave(b, &own, l, outs, id, e);
             }
@@ -635,12 +657,15 @@ void cns_block_emit_region(cns_block_build *b, const cns_block_region *region) {
         }
         uint32_t child = child_of(b, region->loop, id);
         if (child != CNS_IR_NONE) {
-            if (b->shape->loops[child].header == id) {
+            if (b->shape->loops[child].header == id && b->mass[id] != 0) {
                 emit_inner(b, region, child);
             }
             continue;
         }
         const cns_ir_block *block = &b->f->blocks[id];
+        if (b->mass[id] == 0) {
+            continue;
+        }
         if (id != header) {
             cns_block_value *values =
                 cns_block_take(b, b->scratch, block->parameter_count * sizeof *values);

@@ -195,6 +195,9 @@ void cns_block_emit_instruction(cns_block_build *b, const cns_block_region *regi
         b->values[value] = cns_block_scalar_value(buffer.b);
         break;
     }
+    case CNS_IR_WITHIN: /* false is always true enough: it chooses the version with checks */
+        b->values[value] = cns_block_scalar_value(cns_block_constant(b, 0));
+        break;
     case CNS_IR_LOAD:
         emit_load(b, region, value);
         break;

@@ -332,17 +332,21 @@ static bool enter(frame *f, const cns_block_instruction *i) {
 
 static void leave(frame *f, const cns_block_instruction *i, const cns_block_loop *loop) {
     const int64_t *mask = integers(f, i->c), *ids = integers(f, loop->ids);
+    uint16_t lanes[CNS_BLOCK_LANES + 1];
+    size_t count = 0;
     if (f->plan->set->count(mask, f->n) == 0) {
         return;
+    }
+    for (size_t k = 0; k < f->n; k++) {
+        lanes[count] = (uint16_t)k;
+        count += (size_t)-mask[k];
     }
     for (uint32_t p = i->a; p < (uint32_t)i->a + i->b; p++) {
         cns_block_pair pair = f->plan->pairs[p];
         int64_t *to = integers(f, pair.to);
         const int64_t *from = mask_of(f, pair.from);
-        for (size_t k = 0; k < f->n; k++) {
-            if (mask[k]) {
-                to[ids[k]] = from ? from[k] : -1;
-            }
+        for (size_t k = 0; k < count; k++) {
+            to[ids[lanes[k]]] = from ? from[lanes[k]] : -1;
         }
     }
 }
@@ -356,10 +360,8 @@ static bool again(frame *f, const cns_block_instruction *i) {
     const cns_block_loop *loop = &f->plan->loops[i->extra];
     const cns_block_pair *pairs = f->plan->pairs;
     int64_t *alive = integers(f, loop->alive);
-    const int64_t *mask = integers(f, i->c);
-    for (size_t k = 0; k < f->rounded; k++) {
-        alive[k] &= mask[k];
-    }
+    memcpy(alive, integers(f, i->c),
+           8 * f->n); /* all in the mask were alive; those behind are not */
     size_t count = f->plan->set->count(alive, f->n);
     if (count == 0 || !spend(f, f->n)) {
         end_loop(f);
