@@ -460,7 +460,7 @@ end
 local function storm(test)
     test("random loops", function(t)
         local ran, blocked = 0, 0
-        local count = tonumber(os.getenv("CNS_BLOCK_PROGRAMS") or 400)
+        local count = tonumber(os.getenv("CNS_BLOCK_PROGRAMS") or 200)
         for _ = 1, count do
             local source = program()
             local f = assert(load(source, "=p"))()
