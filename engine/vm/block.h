@@ -17,6 +17,8 @@
 
 typedef struct cns_block_plan cns_block_plan;
 
+enum { CNS_POLL_EVERY = 1 << 16 /* iterations, of whatever loop */ };
+
 /* A plan in the arena's memory, or `*out` NULL with the reason in `*why` (a static text for a
  * remark, `*site` its place) when the loop cannot be run in blocks. `function` is compact, and its
  * loads and stores are PROVEN only as far as they are. */
@@ -27,8 +29,10 @@ cns_status cns_block_plan_create(const cns_ir_function *function, const cns_ir_s
  * before the first run. False when one that is needed has none: the plan is of no use then. */
 bool cns_block_plan_bind(cns_block_plan *plan, const uint16_t *place);
 /* Runs what it can. CNS_TRAP_NONE, or CNS_TRAP_STOPPED with run->trap filled in where run->poll
- * said so. Any thread; allocates nothing but its stack (64 KiB). */
-uint32_t cns_block_plan_run(const cns_block_plan *plan, uint64_t *registers, cns_run *run);
+ * said so; it is asked when `*budget` iterations are spent, which then are CNS_POLL_EVERY again.
+ * Any thread; allocates nothing but its stack (64 KiB). */
+uint32_t cns_block_plan_run(const cns_block_plan *plan, uint64_t *registers, cns_run *run,
+                            uint32_t *budget);
 cns_status cns_block_plan_print(const cns_block_plan *plan, cns_text *text);
 /* CNS_E_CORRUPT when an instruction names what the plan, or a frame of `registers` registers, does
  * not have. */

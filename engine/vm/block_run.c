@@ -13,8 +13,6 @@
 #include "vm/block_code.h"
 #include "vm/reduction.h"
 
-enum { POLL_EVERY = 1 << 16 /* iterations, of whatever loop */ };
-
 #define VECTORS (CNS_BLOCK_BYTES / (8 * CNS_BLOCK_LANES_LEAST))
 
 typedef struct frame {
@@ -28,7 +26,7 @@ typedef struct frame {
     size_t rounded; /* up to what primitives compute */
     size_t outer[CNS_BLOCK_LOOPS];
     uint32_t depth;
-    uint64_t budget;
+    uint32_t *budget;
     bool stopped;
 } frame;
 
@@ -52,12 +50,12 @@ static void *define(frame *f, uint16_t vector) {
 
 /* False when the run is to end. */
 static bool spend(frame *f, size_t iterations) {
-    f->budget += iterations;
-    if (f->budget < POLL_EVERY || !f->run->poll) {
+    if (iterations < *f->budget) {
+        *f->budget -= (uint32_t)iterations;
         return true;
     }
-    f->budget = 0;
-    cns_status status = f->run->poll(f->run->poll_user);
+    *f->budget = CNS_POLL_EVERY;
+    cns_status status = f->run->poll ? f->run->poll(f->run->poll_user) : CNS_OK;
     if (status != CNS_OK) {
         f->run->trap =
             (cns_trap){.kind = CNS_TRAP_STOPPED, .site = f->plan->site, .integer = (int64_t)status};
@@ -552,13 +550,14 @@ static void run_blocks(frame *f, uint64_t iterations, uint32_t lanes) {
     }
 }
 
-uint32_t cns_block_plan_run(const cns_block_plan *plan, uint64_t *registers, cns_run *run) {
+uint32_t cns_block_plan_run(const cns_block_plan *plan, uint64_t *registers, cns_run *run,
+                            uint32_t *budget) {
     _Alignas(64) char storage[CNS_BLOCK_BYTES];
     frame f;
     f.plan = plan;
     f.run = run;
     f.depth = 0;
-    f.budget = 0;
+    f.budget = budget;
     f.stopped = false;
     fetch(&f, registers);
     uint64_t iterations = f.scalars[plan->remaining]; /* the last one is the scalar VM's */

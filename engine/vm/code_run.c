@@ -14,8 +14,7 @@
 #include "vm/parallel.h"
 
 enum {
-    POLL_EVERY = 1 << 16, /* jumps back */
-    SMALL_FRAME = 512     /* registers on the C stack */
+    SMALL_FRAME = 512 /* registers on the C stack */
 };
 
 /* ---- entry and exit -------------------------------------------------------------------------- */
@@ -210,7 +209,7 @@ static uint32_t interpret(const cns_code *code, cns_run *run, cns_code_register 
                           cns_vm_value *slots) {
     const cns_code_instruction *const base = code->instructions;
     const cns_code_instruction *i = base;
-    uint32_t budget = POLL_EVERY;
+    uint32_t budget = CNS_POLL_EVERY;
 #if defined(__GNUC__)
     static const void *const labels[CNS_CODE_OP_COUNT] = {
 #define LABEL(name, text, result, operands, properties) [CNS_IR_##name] = &&label_CNS_IR_##name,
@@ -398,7 +397,9 @@ dispatch:
         NEXT();
     }
     OP(BLOCK) {
-        uint32_t kind = cns_block_plan_run(code->plans[i->immediate], &r->u, run);
+        uint32_t left = budget; /* whose address would keep it out of a register */
+        uint32_t kind = cns_block_plan_run(code->plans[i->immediate], &r->u, run, &left);
+        budget = left;
         if (kind != CNS_TRAP_NONE) {
             return kind;
         }
@@ -442,7 +443,7 @@ dispatch:
 }
 #endif
 
-poll : budget = POLL_EVERY;
+poll : budget = CNS_POLL_EVERY;
 if (run->poll) {
     cns_status status = run->poll(run->poll_user);
     if (status != CNS_OK) {
