@@ -75,6 +75,12 @@ void lcns_machine_free(lcns_machine *machine) {
     }
 }
 
+void lcns_machine_leave(lcns_machine *machine, const lcns_pool *pool) {
+    if (machine && machine->pool == pool) {
+        cns_vm_leave_tasks(machine->vm);
+    }
+}
+
 static lcns_machine *create_machine(lua_State *L, lcns_pool *pool) {
     cns_context *context = lcns_context(L);
     char path[PATH_MAX];

@@ -203,6 +203,8 @@ cns_buffer *lcns_test_buffer(lua_State *L, int arg);
 void lcns_push_buffer(lua_State *L, cns_buffer *buffer);
 /* Frees what kernels share; the last thing that the shared engine does. NULL is legal. */
 void lcns_machine_free(struct lcns_machine *machine);
+/* The pool is gone: kernels of the machine (NULL: none) that used it run without. */
+void lcns_machine_leave(struct lcns_machine *machine, const struct lcns_default_pool *pool);
 /* String or buffer (readable now) as bytes; valid while the value stays on the stack. */
 const void *lcns_check_data(lua_State *L, int arg, size_t *size);
 

@@ -96,6 +96,7 @@ static void close_pool(lcns_pool *pool) {
     }
     cns_tasks_destroy(pool->tasks);
     pool->tasks = NULL;
+    lcns_machine_leave(atomic_load(&pool->shared->machine), pool);
     lcns_seats_free(pool);
 }
 

@@ -160,9 +160,24 @@ void cns_build_for_prepare(cns_builder *b, uint32_t i) {
     }
 }
 
+/* Whether the registers from `first` on hold what the loop's beginning left there, all of one type:
+ * the code of a forged function may come here by a jump. */
+static bool has_begun(cns_builder *b, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        if (!cns_build_is_number(&b->slots[i]) || b->slots[i].type != b->slots[first].type) {
+            cns_build_refuse(b, "the end of a 'for' is reached that did not begin");
+            return false;
+        }
+    }
+    return b->status == CNS_OK;
+}
+
 void cns_build_for_loop(cns_builder *b, uint32_t i) {
     uint32_t a = cns_lua_a(i);
     const loop_registers loop = numeric(a, b->pc + 1 - cns_lua_bx(i), b->pc + 1);
+    if (!has_begun(b, a, 3)) {
+        return;
+    }
     if (cns_build_is_i64(&b->slots[a])) {
         repeat_counted(b, &loop, b->slots[a + 2].value);
     } else {
@@ -202,5 +217,10 @@ void cns_build_prange_loop(cns_builder *b, uint32_t i) {
                                  .body = b->pc + 1 - cns_lua_bx(i),
                                  .exit = b->pc + 1,
                                  .parallel = true};
+    if (b->slots[a].kind != CNS_SLOT_PRANGE || !has_begun(b, a + 1, 2) ||
+        !cns_build_is_i64(&b->slots[a + 1])) {
+        cns_build_refuse(b, "the end of a 'for' is reached that did not begin");
+        return;
+    }
     repeat_counted(b, &loop, b->slots[a].value);
 }

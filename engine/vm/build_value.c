@@ -32,7 +32,7 @@ cns_ir_value cns_build_3(cns_builder *b, cns_ir_op op, cns_ir_value x, cns_ir_va
         const cns_ir_value operands[CNS_IR_OPERANDS] = {x, y, z, CNS_IR_NONE};
         b->status = cns_ir_add(b->ir, b->block, op, site, operands, &out);
     }
-    if (b->status == CNS_OK && cns_ir_at(b->ir, out)->type == CNS_VM_F64) {
+    if (b->status == CNS_OK && op != CNS_IR_LOAD && cns_ir_at(b->ir, out)->type == CNS_VM_F64) {
         uint32_t options = b->build->options;
         b->ir->instructions[out].flags |=
             (uint8_t)((options & CNS_KERNEL_REASSOCIATE ? CNS_IR_REASSOCIATE : 0) |

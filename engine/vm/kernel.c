@@ -217,10 +217,20 @@ static cns_status native_result(const cns_kernel *kernel) {
                : cns_fail(kernel->vm->context, kernel->native_status, "%s", kernel->why);
 }
 
+/* A pool that closes drops what was not begun: nobody compiles any more. */
+static void settle_native(void *user) {
+    cns_kernel *kernel = user;
+    if (atomic_load_explicit(&kernel->state, memory_order_acquire) == CNS_NATIVE_COMPILING) {
+        finish_native(kernel, cns_fail(kernel->vm->context, CNS_E_CANCELLED,
+                                       "the pool closed before the kernel was compiled"));
+    }
+}
+
 /* A refused spawn is no failure of the kernel: it is then compiled here. */
 static cns_future *spawn_native(cns_kernel *kernel) {
     cns_future *future = NULL;
-    cns_spawn_options options = {.size = sizeof options, .external = 1};
+    cns_spawn_options options = {
+        .size = sizeof options, .finalize = settle_native, .external = 1};
     if (!kernel->vm->tasks ||
         cns_tasks_spawn(kernel->vm->tasks, &options, compile_native, kernel, &future) != CNS_OK) {
         return NULL;

@@ -53,6 +53,10 @@ void cns_vm_destroy(cns_vm *vm) {
     cns_context_free(context, vm, sizeof *vm, CNS_ALIGN_DEFAULT);
 }
 
+void cns_vm_leave_tasks(cns_vm *vm) {
+    vm->tasks = NULL;
+}
+
 /* ---- the backend ----------------------------------------------------------------------------- */
 
 static void say_why(cns_vm *vm, const char *what, const char *cause) {

@@ -7,7 +7,7 @@
  */
 #include "cns/hash.h"
 #include "cns/vm.h"
-#include "fuzz.h"
+#include "fuzz_kernel.h"
 #include "vm/module.h"
 
 enum { ROOM = 1 << 16 };
@@ -118,44 +118,10 @@ static void check_function(cns_context *context, const cns_ir_function *f) {
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-enum { ELEMENTS = 5, HEAD = 4 + 4 + 4 + 4 + 1 + 4 };
-
-static cns_status stop(void *user) {
-    (void)user;
-    return CNS_E_CANCELLED;
-}
-
-static void run_kernel(cns_kernel *kernel) {
-    uint32_t count = cns_kernel_arguments(kernel), limit = cns_kernel_result_limit(kernel);
-    cns_vm_value *arguments = calloc(count + 1, sizeof *arguments);
-    cns_vm_value *results = calloc(limit + 1, sizeof *results);
-    for (uint32_t a = 0; a < count; a++) {
-        uint32_t type = cns_kernel_argument_type(kernel, a);
-        if (type >= CNS_VM_BUFFER) {
-            arguments[a].data = calloc(ELEMENTS, cns_type_size((cns_type)(type - CNS_VM_BUFFER)));
-            arguments[a].count = ELEMENTS;
-        } else if (type == CNS_VM_F64) {
-            arguments[a].real = 2.5;
-        } else {
-            arguments[a].integer = type != CNS_VM_NIL;
-        }
-    }
-    cns_run run = {
-        .arguments = arguments, .results = results, .result_capacity = limit, .poll = stop};
-    cns_status status = cns_kernel_run(kernel, &run);
-    FUZZ_CHECK(status == CNS_OK || (status == CNS_E_FAILED && run.trap.kind != CNS_TRAP_NONE));
-    (void)cns_kernel_trap_message(kernel, &run.trap, NULL, 0);
-    for (uint32_t a = 0; a < count; a++) {
-        if (cns_kernel_argument_type(kernel, a) >= CNS_VM_BUFFER) {
-            free(arguments[a].data);
-        }
-    }
-    free(arguments);
-    free(results);
-}
+enum { HEAD = 4 + 4 + 4 + 4 + 1 + 4 };
 
 /* As the one kernel of a file. The machine may say that it gets too large, the verifier no more. */
-static void run_framed(cns_context *context, const uint8_t *framed, size_t size, uint8_t options) {
+static void run_framed(const uint8_t *framed, size_t size, uint8_t options) {
     size_t total = HEAD + size + CNS_IR_DIGEST;
     uint8_t *bytes = malloc(total);
     memcpy(bytes, "CNSB\1\0\0\0\1\0\0\0\1\0\0\0k\0\0\0", HEAD);
@@ -163,16 +129,13 @@ static void run_framed(cns_context *context, const uint8_t *framed, size_t size,
     memcpy(bytes + HEAD, framed, size);
     TRY(cns_hash_digest(NULL, CNS_HASH_BLAKE3, NULL, bytes, HEAD + size, bytes + HEAD + size,
                         CNS_IR_DIGEST));
-    cns_vm *vm = NULL;
     cns_module *module = NULL;
-    TRY(cns_vm_create(context, NULL, &vm));
-    cns_status status = cns_module_read(vm, bytes, total, &module);
+    cns_status status = cns_module_read(fuzz_vm(), bytes, total, &module);
     FUZZ_CHECK(status == CNS_OK || status == CNS_E_LIMIT);
     if (status == CNS_OK) {
-        run_kernel(cns_module_kernel(module, 0));
+        fuzz_run_kernel(cns_module_kernel(module, 0));
     }
     cns_module_destroy(module);
-    cns_vm_destroy(vm);
     free(bytes);
 }
 
@@ -198,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FUZZ_CHECK(used == total);
         check_function(context, f);
         cns_ir_destroy(f);
-        run_framed(context, exact, total, how >> 1);
+        run_framed(exact, total, how >> 1);
     }
     free(exact);
     cns_context_destroy(context);

@@ -644,7 +644,8 @@ function programs.arguments(traits)
             pick {0, 1, 1, 2, 3, 7, 8, 15, size // 2} or nil
         if made.same then made.kind = {made.kind[1], made.kind[1], made.kind[3]} end
     end
-    made.parallel, made.long = traits.parallel, #made.fill[1] > 33
+    made.parallel = traits.parallel
+    made.long = math.max(#made.fill[1], #made.fill[2], #made.fill[3]) > 33
     return made
 end
 

@@ -209,7 +209,7 @@ end
 
 -- What has no place in a kernel is refused in words of its own.
 local refusals = {"kernels compute", "must run to its end", "a bool is stored",
-    "nil is stored", "it must be a number", "keeps its value from the last iteration",
+    "nil is stored", "is indexed with nil", "it must be a number", "keeps its value from the last iteration",
     "carried from one iteration", "the types change too often", "is written by all iterations",
     "is written in a loop"}
 

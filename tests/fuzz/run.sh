@@ -13,7 +13,7 @@ case ${1:-} in
     shift
     ;;
 esac
-[ $# -gt 0 ] || set -- heap map hash buffer lua module storm transfer vm
+[ $# -gt 0 ] || set -- heap map hash buffer lua dump module storm transfer vm
 build=build/fuzz
 mkdir -p $build/findings
 

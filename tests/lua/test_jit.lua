@@ -619,6 +619,54 @@ local function ownership(test)
     end)
 end
 
+-- ---- the end ------------------------------------------------------------------------------------
+
+-- What a script of its own prints, and how it ends.
+local function run_script(text)
+    local path = os.tmpname()
+    local file <close> = assert(io.open(path, "w"))
+    file:write(text)
+    file:close()
+    local interpreter = os.getenv("CNS_LUA") or arg[-1] or "lua5.4"
+    local pipe = assert(io.popen(("timeout 100 '%s' '%s' 2>&1"):format(interpreter, path)))
+    local output = pipe:read("a")
+    local _, _, code = pipe:close()
+    os.remove(path)
+    return output, code
+end
+
+-- The pool closes before its workers' states do: it drops what was to be compiled, and kernels that
+-- finalisers call run without it.
+local function ends(test)
+    test("kernels of workers that go after the pool", function(t)
+        for _, tier in ipairs {"vm", "auto", "native"} do
+            local output, code = run_script(([[
+                local cns = require "cns"
+                local sum = cns.jit(function(n)
+                    local s = 0
+                    for i in cns.prange(n) do s = s + i end
+                    return s
+                end, {tier = %q})
+                local many = {}
+                for i = 1, 20 do
+                    many[i] = cns.jit(function(a) return a + i end, {tier = %q})
+                end
+                if not pcall(sum, 1) then print("50005000") return end -- no native code
+                cns.tasks.default():spawn(function()
+                    local sum = sum
+                    sum(10)
+                    for i = 1, #many do many[i](i) end
+                    package.loaded.last = setmetatable({}, {__gc = function()
+                        print(sum(10000))
+                    end})
+                end):await()
+            ]]):format(tier, tier == "native" and "vm" or tier))
+            t.equal(output, "50005000\n", tier)
+            t.equal(code, 0, tier)
+        end
+    end)
+end
+
 -- ---- memory ------------------------------------------------------------------------------------
 
 local function lives(test)
@@ -691,5 +739,6 @@ return function(test)
     errors(test)
     upvalues(test)
     ownership(test)
+    ends(test)
     lives(test)
 end

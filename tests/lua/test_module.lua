@@ -88,6 +88,25 @@ return function(test)
         t.equal(k.nothing(1, 2), 42)
     end)
 
+    test("what the options allow is in the file", function(t)
+        local function dot(x, y)
+            local s = 0.0
+            for i = 1, #x do s = s + x[i] * y[i] end
+            return s
+        end
+        local x, y = cns.buffer("f64", {1, 2, 3}), cns.buffer("f64", {4, 5, 6})
+        for _, options in ipairs {{reassoc = true}, {contract = true}, {approx = true},
+            {reassoc = true, contract = true, approx = true}, {optimise = false}} do
+            options.tier = "vm"
+            local kernel <close> = cns.jit(dot, options)
+            kernel:compile("f64[]", "f64[]")
+            local loaded = reload({dot = kernel}, {tier = "vm"}).dot
+            t.equal(loaded(x, y), 32.0)
+            local allowed = kernel:explain():match("arithmetic[^\n]*")
+            t.equal(loaded:explain("f64[]", "f64[]"):match("arithmetic[^\n]*"), allowed)
+        end
+    end)
+
     test("captured values become constants, as they are at the dump", function(t)
         local scale, on, offset = 2.0, true, math.mininteger
         local settings = {limit = 10}

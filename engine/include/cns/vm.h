@@ -175,6 +175,9 @@ typedef struct cns_vm_config {
 CNS_API cns_status cns_vm_create(cns_context *context, const cns_vm_config *config, cns_vm **out);
 /* requires: no kernel of it is left. Unloads nothing that still compiles: waits for it. */
 CNS_API void cns_vm_destroy(cns_vm *vm);
+/* For a pool that goes before its machine: from here on all is done on the callers' threads.
+ * requires: the pool is being destroyed or gone, and no kernel is run, made native or destroyed. */
+CNS_API void cns_vm_leave_tasks(cns_vm *vm);
 /* Opens the backend if that was not tried yet: its name ("LLVM 19.1.7 for znver4"), or NULL with
  * the reason in `why` (may be NULL; cut to capacity). */
 CNS_API const char *cns_vm_native(cns_vm *vm, char *why, uint64_t capacity);
