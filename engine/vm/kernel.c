@@ -229,8 +229,7 @@ static void settle_native(void *user) {
 /* A refused spawn is no failure of the kernel: it is then compiled here. */
 static cns_future *spawn_native(cns_kernel *kernel) {
     cns_future *future = NULL;
-    cns_spawn_options options = {
-        .size = sizeof options, .finalize = settle_native, .external = 1};
+    cns_spawn_options options = {.size = sizeof options, .finalize = settle_native, .external = 1};
     if (!kernel->vm->tasks ||
         cns_tasks_spawn(kernel->vm->tasks, &options, compile_native, kernel, &future) != CNS_OK) {
         return NULL;

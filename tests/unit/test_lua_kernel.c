@@ -13,6 +13,7 @@
 #include "base/os.h"
 #include "cns/vm.h"
 #include "support.h"
+#include "vm/chunk.h"
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
@@ -334,6 +335,36 @@ START_TEST(refusals_carry_the_message) {
 }
 END_TEST
 
+/* A jump to the end of a loop in place of its beginning, which leaves integers and a float there.
+ */
+START_TEST(a_loop_that_did_not_begin_is_refused) {
+    stage s;
+    set_up(&s, "return function(a) return a end", (const uint32_t[]){CNS_VM_F64}, 1, NULL);
+    dump d = dump_of("return function(a) for i = a, 3 do a = i end return a end");
+    uint32_t patched = 0;
+    for (size_t at = 0; at + 4 <= d.size && patched == 0; at++) {
+        uint32_t code;
+        memcpy(&code, d.bytes + at, 4);
+        if (cns_lua_op_of(code) == LOP_FORPREP && cns_lua_a(code) == 1 && cns_lua_bx(code) == 1) {
+            patched = (1u + 16777215u) << 7 | LOP_JMP;
+            memcpy(d.bytes + at, &patched, 4);
+        }
+    }
+    ck_assert_uint_ne(patched, 0);
+    cns_lua_function *function = NULL;
+    support_status(s.context, CNS_OK, read_dump(s.context, d, &function));
+    free(d.bytes);
+    const uint32_t types[] = {CNS_VM_F64};
+    cns_kernel *none = NULL;
+    support_status(s.context, CNS_E_UNSUPPORTED, compile(s.vm, function, types, 1, &none));
+    char message[200];
+    cns_context_message(s.context, message, sizeof message);
+    ck_assert_msg(strstr(message, "did not begin") != NULL, "%s", message);
+    cns_lua_function_destroy(function);
+    tear_down(&s);
+}
+END_TEST
+
 /* ---- memory and threads ---------------------------------------------------------------------- */
 
 static dump failing_dump;
@@ -403,6 +434,7 @@ int main(void) {
     tcase_add_test(all, misuse_is_refused);
     tcase_add_test(all, a_missing_backend_is_said);
     tcase_add_test(all, refusals_carry_the_message);
+    tcase_add_test(all, a_loop_that_did_not_begin_is_refused);
     tcase_add_test(all, every_allocation_may_fail);
     tcase_add_test(all, runs_on_many_threads);
     suite_add_tcase(suite, all);
