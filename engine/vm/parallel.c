@@ -115,8 +115,21 @@ static void cut(fork_run *all) {
     all->part_count = (uint32_t)(all->remaining / all->size) + 1;
 }
 
+/* A loop around short forks is counted by its own trips, which are too few to ask in time. */
+static bool is_stopped(cns_run *run) {
+    cns_status status = run->poll ? run->poll(run->poll_user) : CNS_OK;
+    if (status != CNS_OK) {
+        run->trap =
+            (cns_trap){.kind = CNS_TRAP_STOPPED, .site = CNS_IR_NONE, .integer = (int64_t)status};
+    }
+    return status != CNS_OK;
+}
+
 uint32_t cns_parallel_run(cns_run *run, const cns_ir_fork *fork, cns_parallel_call call,
                           const void *code, cns_vm_value *slots, int64_t step) {
+    if (is_stopped(run)) {
+        return CNS_TRAP_STOPPED;
+    }
     fork_run all;
     all.run = run;
     all.fork = fork;

@@ -372,6 +372,27 @@ START_TEST(the_poll_stops_all_parts) {
 }
 END_TEST
 
+static uint32_t ask_nothing(const void *code, cns_run *run) {
+    (void)code, (void)run;
+    return CNS_TRAP_NONE;
+}
+
+START_TEST(short_forks_poll) {
+    stopper s = {0};
+    cns_ir_fork fork = {.slot_count = 2, .cost = 1};
+    cns_vm_value slots[2] = {{.integer = 1}, {.integer = 3}};
+    cns_run run = {.poll = stop_soon, .poll_user = &s};
+    uint32_t kind = CNS_TRAP_NONE, forks = 0;
+    for (; kind == CNS_TRAP_NONE && forks < 1000; forks++) {
+        kind = cns_parallel_run(&run, &fork, ask_nothing, NULL, slots, 1);
+    }
+    ck_assert_uint_eq(kind, CNS_TRAP_STOPPED);
+    ck_assert_uint_eq(run.trap.kind, CNS_TRAP_STOPPED);
+    ck_assert_int_eq(run.trap.integer, CNS_E_CANCELLED);
+    ck_assert_uint_lt(forks, 100);
+}
+END_TEST
+
 /* x (+) identity is x, to the bit. */
 START_TEST(identities_change_nothing) {
     static const double reals[] = {0.0, -0.0, 1.5, -1e300, INFINITY, -INFINITY};
@@ -429,6 +450,7 @@ int main(void) {
     tcase_add_test(all, a_value_of_the_last_iteration_is_refused);
     tcase_add_test(all, any_count_is_cut_whole);
     tcase_add_test(all, the_poll_stops_all_parts);
+    tcase_add_test(all, short_forks_poll);
     tcase_add_test(all, identities_change_nothing);
     tcase_add_test(all, failing_allocations_are_survived);
     suite_add_tcase(suite, all);
