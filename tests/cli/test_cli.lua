@@ -427,6 +427,14 @@ local swallowing = {
         while true do pcall(k, 1) end]],
     ["a native kernel"] = [[local k = require 'cns'.jit(function(x) while true do x = x + 1 end end,
         {wait = true}) while true do pcall(k, 1) end]],
+    ["a native kernel's groups"] = [[local cns = require 'cns'
+        local k = cns.jit(function(x) for i = 1, #x do
+            local v = x[i] while v > 0 do v = v + 1.0 end x[i] = v end end, {wait = true})
+        local x = cns.buffer('f64', 100):fill(1) while true do pcall(k, x) end]],
+    ["a native parallel loop"] = [[local cns = require 'cns'
+        local k = cns.jit(function(x) for i in cns.prange(#x) do
+            local v = x[i] while v > 0 do v = v + 1.0 end x[i] = v end end, {wait = true})
+        local x = cns.buffer('f64', 5000):fill(1) while true do pcall(k, x) end]],
     ["a kernel in a task"] = [[local cns = require 'cns'
         local k = cns.jit(function(x) while true do x = x * 0.5 end end)
         while true do pcall(function() cns.tasks.default():spawn(k, 1):await() end) end]],

@@ -407,9 +407,8 @@ function shapes.histogram(name)
 end
 
 function shapes.carried(name)
-    local x = pick(scope.buffers)
-    return node("block", node("stmt", at(x, name), " = ", at(x, name .. " - " .. pick {1, 1, 2, 0, 0, 5}),
-        " + ",
+    local x, back = pick(scope.buffers), pick {1, 1, 2, 0, 0, 5}
+    return node("block", node("stmt", at(x, name), " = ", at(x, name .. " - " .. back), " + ",
         fitting(x, 1), "\n"))
 end
 

@@ -4,7 +4,9 @@
 # run.sh [SECONDS] [TARGET...] - builds the fuzzers and runs each for so many seconds (60). What
 # they find is left in build/fuzz/findings; a finding becomes a unit test. Three targets are
 # scripts: `storm` calls everything in the Lua module with odd arguments, `transfer` sends random
-# values to workers and back, `vm` compares random kernels with Lua.
+# values to workers and back, `vm` compares random kernels with Lua (each third one in machine code,
+# too, or each CNS_FUZZ_NATIVEth). `many` makes and drops 10000 kernels, however long it takes.
+# `dump` and `module` run what they make as machine code where CNS_FUZZ_PLUGIN names the plugin.
 set -eu
 seconds=60
 case ${1:-} in
@@ -19,9 +21,19 @@ mkdir -p $build/findings
 
 build_target() {
     case $1 in
-    storm | transfer | vm) program=cnsengine ;;
+    vm) # with the plugin, where there is LLVM
+        program=cnsengine
+        ! ninja -C $build -t targets all | grep -q '^cns_jit_llvm:' ||
+            program="cnsengine cns_jit_llvm"
+        ;;
+    storm | transfer) program=cnsengine ;;
     *) program=fuzz_$1 ;;
     esac
+    if [ "$1" = many ]; then
+        [ -f build/release/build.ninja ] || cmake --preset release >$build/configure.log
+        cmake --build --preset release --target test_machine >$build/build.log
+        return
+    fi
     cmake --build --preset fuzz --target $program >$build/build.log || {
         tail -n 30 $build/build.log
         exit 1
@@ -30,12 +42,21 @@ build_target() {
 
 run_script() { # run_script NAME PATH
     seed=$(date +%s)
-    if $build/cnsengine run "$2" --seed "$seed" --set seconds="$seconds" --memory 1GiB \
-        >"$build/$1.log" 2>&1; then
+    if $build/cnsengine run "$2" --seed "$seed" --set seconds="$seconds" \
+        --set native="${CNS_FUZZ_NATIVE:-3}" --memory 1GiB >"$build/$1.log" 2>&1; then
         tail -n 1 "$build/$1.log"
     else
         tail -n 30 "$build/$1.log"
         mv "$build/$1.log" "$build/findings/$1-$seed"
+    fi
+}
+
+run_many() {
+    if CNS_TEST_KERNELS=10000 build/release/tests/test_machine >$build/many.log 2>&1; then
+        tail -n 1 $build/many.log
+    else
+        tail -n 30 $build/many.log
+        mv $build/many.log "$build/findings/many-$(date +%s)"
     fi
 }
 
@@ -54,6 +75,7 @@ for target; do
     case $target in
     storm) run_script storm tests/fuzz/api_storm.lua ;;
     transfer) run_script transfer tests/fuzz/transfer_storm.lua ;;
+    many) run_many ;;
     vm) run_script vm tests/fuzz/kernel_storm.lua ;;
     *) run_fuzzer "$target" ;;
     esac

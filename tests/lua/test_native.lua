@@ -313,6 +313,39 @@ local function groups(test)
     end)
 end
 
+-- Each task compiles, runs and drops kernels of its own, in its own state; parts of their loops run
+-- on each other's threads.
+local function states(test)
+    test("states compile and run at once", function(t)
+        local function work(seed)
+            local lib = require "cns"
+            local x = lib.buffer("i64", 6000)
+            local right = 0
+            for i, tier in ipairs {"auto", "native", "vm", "auto"} do
+                local kernel <close> = lib.jit(function(b, n, by)
+                    local s = 0
+                    for k in lib.prange(n) do
+                        b[k] = k * by
+                        s = s + b[k]
+                    end
+                    return s
+                end, {tier = tier})
+                for n = 5990 + i, 6000 do
+                    right = right + (kernel(x, n, seed) == seed * n * (n + 1) // 2 and 1 or 0)
+                end
+                local ok, why = pcall(kernel, x, 6001, seed)
+                right = right + (not ok and why:find("index 6001 out of range") and 1 or 0)
+            end
+            return right
+        end
+        local pool <close> = cns.tasks.new {workers = 3}
+        local futures = {}
+        for i = 1, 6 do futures[i] = pool:spawn(work, i) end
+        t.equal(work(7), 4 + 10 + 9 + 8 + 7)
+        for i = 1, 6 do t.equal(futures[i]:await(), 4 + 10 + 9 + 8 + 7) end
+    end)
+end
+
 return function(test)
     if not there_is_native() then
         test("machine code", function(t) t.skip("no native backend") end)
@@ -321,5 +354,6 @@ return function(test)
     forks(test)
     loops(test)
     groups(test)
+    states(test)
     remarks(test)
 end
