@@ -103,7 +103,7 @@ typedef struct cns_jit_types {
     LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, pointer, none;
 } cns_jit_types;
 
-/* A counted loop without loops inside runs in chunks of at most CNS_JIT_POLL iterations, between
+/* A counted loop without loops inside runs in chunks of at most `poll_every` iterations, between
  * which it polls: the inner loop has no calls and stays open to LLVM's vectoriser. */
 typedef struct cns_jit_chunk {
     bool counted;     /* match holds, and only the latch leaves */
@@ -120,7 +120,8 @@ typedef struct cns_jit_chunk {
     LLVMValueRef *phis;     /* of head, one a parameter */
 } cns_jit_chunk;
 
-enum { CNS_JIT_POLL = 65536, CNS_JIT_SYMBOL = 64 };
+/* Iterations between polls; with fmod in them, which may take microseconds. */
+enum { CNS_JIT_POLL = 65536, CNS_JIT_POLL_FMOD = 512, CNS_JIT_SYMBOL = 64 };
 
 /* The engine's function that runs a fork; known to the linker by this name. */
 #define CNS_JIT_FORK "cns_parallel_run_native"
@@ -142,6 +143,7 @@ typedef struct cns_jit_lower {
     LLVMValueRef run;
     LLVMValueRef slots;   /* of forks: cns_vm_value; NULL without */
     LLVMValueRef budget;  /* iterations until the next poll; a variable in memory for mem2reg */
+    int64_t poll_every;   /* what it begins with */
     LLVMValueRef *values; /* of every instruction; a buffer's is its data */
     LLVMValueRef *counts; /* a buffer's count */
     LLVMBasicBlockRef *blocks;

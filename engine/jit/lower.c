@@ -132,7 +132,7 @@ static void emit_poll(cns_jit_lower *l, uint32_t site) {
     LLVMValueRef poll = get_field(l, l->type.pointer, l->run, offsetof(cns_run, poll));
     LLVMBasicBlockRef ask = cns_jit_block(l, "ask");
     LLVMBasicBlockRef on = cns_jit_block(l, "polled");
-    LLVMBuildStore(l->build, cns_jit_int(l, CNS_JIT_POLL), l->budget);
+    LLVMBuildStore(l->build, cns_jit_int(l, l->poll_every), l->budget);
     LLVMBuildCondBr(l->build, LLVMBuildIsNull(l->build, poll, ""), on, ask);
     LLVMPositionBuilderAtEnd(l->build, ask);
     LLVMValueRef user = get_field(l, l->type.pointer, l->run, offsetof(cns_run, poll_user));
@@ -357,7 +357,7 @@ static void begin_chunks(cns_jit_lower *l, uint32_t loop) {
     LLVMPositionBuilderAtEnd(l->build, chunk->head);
     uint32_t place = cns_ir_at(l->function, chunk->match.remaining)->index;
     chunk->remaining = chunk->phis[place];
-    LLVMValueRef sizes[2] = {chunk->remaining, cns_jit_int(l, CNS_JIT_POLL - 1)};
+    LLVMValueRef sizes[2] = {chunk->remaining, cns_jit_int(l, l->poll_every - 1)};
     chunk->size = cns_jit_intrinsic(l, "llvm.umin", l->type.i64, sizes, 2);
     LLVMBuildBr(l->build, l->blocks[id]);
     LLVMPositionBuilderAtEnd(l->build, l->blocks[id]);
@@ -592,7 +592,20 @@ static void make_blocks(cns_jit_lower *l) {
     }
 }
 
+/* fmod(1e308, 3) takes as long as a thousand other operations. */
+static int64_t poll_every(const cns_ir_function *f) {
+    for (cns_ir_value v = 0; v < f->instruction_count; v++) {
+        const cns_ir_instruction *code = cns_ir_at(f, v);
+        if (code->block != CNS_IR_NONE &&
+            (code->op == CNS_IR_MOD_F64 || code->op == CNS_IR_FMOD_F64)) {
+            return CNS_JIT_POLL_FMOD;
+        }
+    }
+    return CNS_JIT_POLL;
+}
+
 static cns_status emit_all(cns_jit_lower *l, const char *symbol) {
+    l->poll_every = poll_every(l->function);
     make_function(l, symbol);
     LLVMBasicBlockRef entry = cns_jit_block(l, "entry");
     make_trap(l);
@@ -603,7 +616,7 @@ static cns_status emit_all(cns_jit_lower *l, const char *symbol) {
     make_constants(l);
     LLVMPositionBuilderAtEnd(l->build, entry);
     l->budget = LLVMBuildAlloca(l->build, l->type.i64, "budget");
-    LLVMBuildStore(l->build, cns_jit_int(l, CNS_JIT_POLL), l->budget);
+    LLVMBuildStore(l->build, cns_jit_int(l, l->poll_every), l->budget);
     cns_jit_make_slots(l);
     emit_arguments(l);
     LLVMBuildBr(l->build, l->blocks[0]);

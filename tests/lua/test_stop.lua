@@ -84,6 +84,18 @@ local loops = {
             x[i] = s
         end
     end},
+    {"a group that calls fmod", function(x, y, n)
+        for i = 1, #x do
+            local s = 0.0
+            for j = 1, n do s = s + math.fmod(1e308, x[i] + j) end
+            x[i] = s
+        end
+    end},
+    {"a loop that calls fmod", function(x, y, n)
+        local s = 0.0
+        for j = 1, n do s = s + math.fmod(1e308, x[(j & 255) + 1]) end
+        return s
+    end},
     {"short groups in a long loop", function(x, y, n)
         for _ = 1, n do
             for i = 1, #x do
@@ -111,6 +123,9 @@ local loops = {
         end
     end},
 }
+
+local sanitized = (os.getenv("CNS_LUA") or ""):find("lua_sanitized", 1, true)
+local limit = sanitized and 1 or 0.1
 
 local function there_is_native()
     return (pcall(cns.jit(function(a) return a end, {tier = "native"}), 1))
@@ -156,9 +171,9 @@ return function(test)
                     local seconds
                     seconds, why = stop(pool, loop[2], tier, how)
                     best = math.min(best or seconds, seconds)
-                    if best < 0.1 then break end
+                    if best < limit then break end
                 end
-                t.ok(best < 0.1, ("%s: %.3f s"):format(loop[1], best))
+                t.ok(best < limit, ("%s: %.3f s"):format(loop[1], best))
                 t.ok(tostring(why):find(how, 1, true), loop[1] .. ": " .. tostring(why))
             end
         end)
