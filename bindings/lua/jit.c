@@ -63,6 +63,7 @@ static void read_options(lua_State *L, int arg, lcns_kernel_options *out) {
 lcns_kernel *lcns_kernel_new(lua_State *L, const lcns_kernel_options *options) {
     lcns_machine *machine = lcns_machine_of(L);
     lcns_kernel *self = lcns_new(L, sizeof *self, NAME);
+    self->self = self;
     self->machine = machine;
     self->options = *options;
     self->seat = lcns_seat_of(L);
@@ -141,12 +142,10 @@ static void dispose(lcns_kernel *self, lcns_shared *shared) {
     lcns_shared_release(shared);
 }
 
-void lcns_kernel_let_go(lcns_kernel *self) {
-    if (--self->users == 0 && self->doomed) {
-        lcns_shared *shared = self->doomed;
-        self->doomed = NULL;
-        dispose(self, shared);
-    }
+void lcns_kernel_bury(lcns_kernel *self) {
+    lcns_shared *shared = self->doomed;
+    self->doomed = NULL;
+    dispose(self, shared);
 }
 
 static int kernel_close(lua_State *L) {

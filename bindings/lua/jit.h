@@ -88,11 +88,14 @@ typedef struct lcns_variant {
     uint8_t *types;      /* of the plain arguments */
     uint8_t *use;        /* of plain and hidden ones: 0: no buffer; cns_access together; or: */
     size_t arrays_size;  /* of both arrays, which are one block */
+    bool has_buffers;    /* among its arguments, hidden ones included */
+    bool polls;          /* runs may take long */
     bool native_asked;
 } lcns_variant;
 
 typedef struct lcns_kernel {
     lcns_object base;
+    const struct lcns_kernel *self; /* the object: no other userdata of this size says so */
     lcns_machine *machine;
     cns_lua_function *function; /* NULL while being made, once closed, and where loaded */
     bool loaded;                /* from a file: with the variants that it came with, no others */
@@ -126,7 +129,13 @@ void lcns_kernel_check_open(lua_State *L, const lcns_kernel *self);
 static inline void lcns_kernel_hold(lcns_kernel *self) {
     self->users++;
 }
-void lcns_kernel_let_go(lcns_kernel *self);
+/* Disposes of a kernel that was closed while in use; nothing uses it any more. */
+void lcns_kernel_bury(lcns_kernel *self);
+static inline void lcns_kernel_let_go(lcns_kernel *self) {
+    if (--self->users == 0 && self->doomed) {
+        lcns_kernel_bury(self);
+    }
+}
 void lcns_variant_free(lcns_kernel *self, lcns_variant *variant);
 
 /* Kilobytes that a compilation counts for to Lua's collector, which does not see its memory. */

@@ -2,10 +2,12 @@
  *
  * jit_call.c - calls of kernels: types, the variant for them, arguments, results, traps.
  *
- * The hot path looks at each argument once, compares the types with those of the last call and
- * runs. Buffers are looked at after the last thing that allocates in Lua, since a finaliser may
- * close them; while a kernel runs no Lua code does, but for other tasks that a thread takes on
- * while it waits for the parts of a parallel loop: then the buffers are held by views of their own.
+ * Most calls are like the last one: the hot path asks of each argument whether it is of the type
+ * that it was then, goes through the guards and runs; a kernel is known by what it says of itself,
+ * which costs less than its metatable. All other calls take the way that looks for a variant.
+ * Buffers are looked at after the last thing that allocates in Lua, since a finaliser may close
+ * them; while a kernel runs no Lua code does, but for other tasks that a thread takes on while it
+ * waits for the parts of a parallel loop: then the buffers are held by views of their own.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -288,19 +290,24 @@ static int fail_run(lua_State *L, lcns_kernel *self, const lcns_variant *v, cons
     return lua_error(L);
 }
 
+static void watch_from_here(watch *w, const lcns_kernel *self) {
+    *w = (watch){.host = &self->base.shared->host,
+                 .task = self->seat ? self->seat->task : NULL,
+                 .main = self->main,
+                 .hook = lua_gethook(self->main),
+                 .thread = thrd_current()};
+}
+
 /* All is known and nothing was allocated since. Raises the trap. */
-static int run_variant(lua_State *L, lcns_kernel *self, lcns_variant *v, cns_vm_value *values,
-                       cns_vm_value *results) {
-    watch w = {.host = &self->base.shared->host,
-               .task = self->seat ? self->seat->task : NULL,
-               .main = self->main,
-               .hook = lua_gethook(self->main),
-               .thread = thrd_current()};
-    cns_run run = {.arguments = values,
-                   .results = results,
-                   .result_capacity = v->result_limit,
-                   .poll = poll_watch,
-                   .poll_user = &w};
+static inline int run_variant(lua_State *L, lcns_kernel *self, lcns_variant *v,
+                              cns_vm_value *values, cns_vm_value *results) {
+    watch w;
+    cns_run run = {.arguments = values, .results = results, .result_capacity = v->result_limit};
+    if (v->polls) {
+        watch_from_here(&w, self);
+        run.poll = poll_watch;
+        run.poll_user = &w;
+    }
     self->users++;
     v->users++;
     self->calls++;
@@ -313,7 +320,7 @@ static int run_variant(lua_State *L, lcns_kernel *self, lcns_variant *v, cns_vm_
     return fail_run(L, self, v, &run, status);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls that may be unlike the last one --------------------------------------------------- */
 
 typedef struct frame {
     cns_vm_value *values, *results;
@@ -363,7 +370,7 @@ static lcns_variant *prepare(lua_State *L, lcns_kernel *self, int count, frame *
     return grow_frame(L, f, plain + v->hidden_count, v->result_limit) ? NULL : v;
 }
 
-int lcns_kernel_call(lua_State *L) {
+static int call(lua_State *L) {
     enum { ROUNDS_MAX = 100 };
     cns_vm_value values[SMALL], results[SMALL];
     lcns_kernel *self = lcns_self(L);
@@ -382,4 +389,61 @@ int lcns_kernel_call(lua_State *L) {
     }
     open_buffers(L, v, f.values);
     return run_variant(L, self, v, f.values, f.results);
+}
+
+/* ---- calls that are like it ------------------------------------------------------------------ */
+
+/* Whether the value is of this type, and what it is; a place without an argument is nil. */
+static inline bool take_argument(lua_State *L, int index, uint8_t type, cns_vm_value *out) {
+    switch (type) {
+    case CNS_VM_F64:
+        if (lua_isinteger(L, index) || lua_type(L, index) != LUA_TNUMBER) {
+            return false;
+        }
+        out->real = lua_tonumber(L, index);
+        return true;
+    case CNS_VM_I64:
+        if (!lua_isinteger(L, index)) {
+            return false;
+        }
+        out->integer = lua_tointeger(L, index);
+        return true;
+    default:
+        return lcns_kernel_argument(L, index, lua_upvalueindex(3), out) == type;
+    }
+}
+
+/* The open kernel at 1; NULL where it must be looked at closer. */
+static inline lcns_kernel *known_kernel(lua_State *L) {
+    lcns_kernel *self = lua_touserdata(L, 1);
+    bool known = self && lua_rawlen(L, 1) == sizeof *self && self->self == self;
+    return known && self->base.shared ? self : NULL;
+}
+
+/* Whether the arguments are for this variant, and all else is as it was. */
+static inline bool suits(lua_State *L, const lcns_variant *v, cns_vm_value *values) {
+    if (!v->native_asked || v->type_count + v->hidden_count > SMALL || v->result_limit > SMALL) {
+        return false;
+    }
+    const uint8_t *types = v->types;
+    const int count = (int)v->type_count;
+    for (int i = 0; i < count; i++) {
+        if (!take_argument(L, i + 2, types[i], &values[i])) {
+            return false;
+        }
+    }
+    return v->record_count == 0 || lcns_kernel_guards(L, v, lua_upvalueindex(3), values + count);
+}
+
+int lcns_kernel_call(lua_State *L) {
+    cns_vm_value values[SMALL], results[SMALL];
+    lcns_kernel *self = known_kernel(L);
+    lcns_variant *v = self ? self->first : NULL;
+    if (!v || !suits(L, v, values)) {
+        return call(L);
+    }
+    if (v->has_buffers) {
+        open_buffers(L, v, values);
+    }
+    return run_variant(L, self, v, values, results);
 }

@@ -365,6 +365,7 @@ static cns_status finish(compilation *c, const uint8_t *types) {
         v->records[hidden[i]].hidden = (int32_t)i;
     }
     v->result_limit = cns_kernel_result_limit(v->kernel);
+    v->polls = cns_kernel_polls(v->kernel);
     v->types = cns_context_resize(c->context, NULL, 0, plain + all + 1); /* never 0 bytes */
     if (!v->types) {
         return CNS_E_NOMEM;
@@ -376,6 +377,7 @@ static cns_status finish(compilation *c, const uint8_t *types) {
         uint32_t type = i < plain ? types[i] : v->records[hidden[i - plain]].type;
         uint32_t access = cns_kernel_access(v->kernel, i);
         v->use[i] = type < CNS_VM_BUFFER ? 0 : access ? (uint8_t)access : LCNS_USE_LENGTH;
+        v->has_buffers |= v->use[i] != 0;
     }
     return CNS_OK;
 }

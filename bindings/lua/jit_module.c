@@ -168,12 +168,14 @@ static lcns_variant *make_variant(lua_State *L, const lcns_kernel *self, const c
                         .use = arrays + parameters,
                         .arrays_size = 2 * (size_t)parameters + 1,
                         .type_count = parameters,
-                        .result_limit = cns_kernel_result_limit(kernel)};
+                        .result_limit = cns_kernel_result_limit(kernel),
+                        .polls = cns_kernel_polls(kernel)};
     for (uint32_t i = 0; i < parameters; i++) {
         uint32_t type = cns_kernel_argument_type(kernel, i);
         uint32_t access = cns_kernel_access(kernel, i);
         v->types[i] = type == CNS_VM_VOID ? CNS_VM_NIL : (uint8_t)type; /* it takes fewer */
         v->use[i] = type < CNS_VM_BUFFER ? 0 : access ? (uint8_t)access : LCNS_USE_LENGTH;
+        v->has_buffers |= v->use[i] != 0;
     }
     return v;
 }

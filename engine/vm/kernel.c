@@ -13,6 +13,7 @@
 
 #include "vm/build.h"
 #include "vm/passes.h"
+#include "vm/rewrite.h"
 
 /* ---- compiling for the VM -------------------------------------------------------------------- */
 
@@ -338,6 +339,23 @@ uint32_t cns_kernel_argument_type(const cns_kernel *kernel, uint32_t argument) {
     }
     cns_ir_value value = ir->arguments[argument];
     return value == CNS_IR_NONE ? CNS_VM_NIL : cns_ir_at(ir, value)->type;
+}
+
+/* Whatever the order of the blocks, a way round leads back somewhere. */
+int cns_kernel_polls(const cns_kernel *kernel) {
+    const cns_ir_function *ir = kernel->built;
+    if (ir->body_count > 0) {
+        return 1;
+    }
+    for (cns_ir_block_id b = 0; b < ir->block_count; b++) {
+        const cns_ir_block *block = &ir->blocks[b];
+        for (uint32_t e = 0; e < cns_ir_successors(block); e++) {
+            if (block->edges[e].target <= b) {
+                return 1;
+            }
+        }
+    }
+    return 0;
 }
 
 uint32_t cns_kernel_result_limit(const cns_kernel *kernel) {

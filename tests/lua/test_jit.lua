@@ -340,6 +340,45 @@ local function errors(test)
         t.raises("closed", kernel, closed)
     end)
 
+    test("calls unlike the last one", function(t)
+        local function f(x, y, z) return x, y, z end
+        local values = {1, 2.5, 3.0, -0.0, math.mininteger, true, false, 2 ^ 53}
+        for _, options in ipairs(tiers) do
+            local kernel <close> = cns.jit(f, options)
+            for i = 1, 300 do
+                local arguments = table.pack(values[i % #values + 1], values[i * i % 11 + 1],
+                    values[i // 3 % #values + 1], values[i % 5 + 1])
+                arguments.n = i % 7 < 4 and 3 or i % 7 - 3
+                t.equal(outcome(kernel, arguments), outcome(function(x, y, z)
+                    if arguments.n < 3 then z = nil end
+                    if arguments.n < 2 then y = nil end
+                    return f(x, y, z)
+                end, arguments))
+                -- What Lua would convert, a kernel refuses, after whichever call.
+                t.raises("bad argument #2", kernel, 1, "2", 3)
+                t.raises("bad argument #2", kernel, 1.5, "0x10", 3)
+                t.raises("bad argument #1", kernel, "1e1", 2.5, 3.0)
+            end
+        end
+    end)
+
+    test("the metamethod of a call takes kernels only", function(t)
+        local kernel = cns.jit(function(x) return x end)
+        local buffer = cns.buffer("f64", 3)
+        local call = debug.getmetatable(kernel).__call
+        t.equal(call(kernel, 2), 2)
+        for _, other in ipairs {buffer, io.stdout, {}, "text", ("x"):rep(200), 1, true, print,
+            cns.columns {{"x", "f64"}}, cns.tasks.default(), coroutine.create(print)} do
+            t.raises("cns.kernel expected", call, other, 2)
+        end
+        t.raises("cns.kernel expected", call, nil, 2)
+        t.raises("cns.kernel expected", call)
+        t.equal(kernel(3), 3)
+        kernel:close()
+        t.raises("cns.kernel is closed", kernel, 3)
+        t.raises("cns.kernel is closed", call, kernel, 3)
+    end)
+
     test("methods and their misuse", function(t)
         local kernel = cns.jit(function(x, y) return x + y end)
         for _, name in ipairs {"explain", "ir", "bytecode", "llvm", "asm", "tier", "stats"} do

@@ -224,6 +224,8 @@ CNS_API uint32_t cns_kernel_argument_type(const cns_kernel *kernel, uint32_t arg
 /* What runs do with the buffer that is argument `argument` (hidden ones counted behind the plain
  * ones): cns_access together, 0 for none or where it is no buffer. */
 CNS_API uint32_t cns_kernel_access(const cns_kernel *kernel, uint32_t argument);
+/* Whether a run may take long enough to poll: 0 where the kernel has no loop. */
+CNS_API int cns_kernel_polls(const cns_kernel *kernel);
 /* The most results a run gives. */
 CNS_API uint32_t cns_kernel_result_limit(const cns_kernel *kernel);
 /* CNS_OK, or CNS_E_FAILED with run->trap (what was stored before the trap stays, as in Lua).
