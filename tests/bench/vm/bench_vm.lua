@@ -261,6 +261,9 @@ local function compile_table()
         end
     end
     local function line(name, list, goal)
+        if #list == 0 then
+            return -- no kernel was wanted
+        end
         print(("%-40s median %.2f ms, %.2f to %.2f  %s"):format(name, quantile(list, 0.5),
             quantile(list, 0), quantile(list, 1), goal))
     end
@@ -268,19 +271,24 @@ local function compile_table()
     line("native, warm", native, "(goal: median 10 ms)")
     print(("%-40s %.1f ms  (goal: 250 ms)"):format("native, the first of a process", first))
     line("VM", scalar, "(goal: 0.3 ms)")
-    if #numba_compile > 0 then
-        line("Numba, compile()", numba_compile, "")
-    end
-    for _, tier in ipairs {"native", "vm", "scalar"} do
-        local kernel, c, ratios = {}, {}, {}
-        for i = 1, 9 do
-            local a, b = ask(sides[tier], "call"):match("^(%S+) (%S+)$")
-            kernel[i], c[i] = tonumber(a), tonumber(b)
-            ratios[i] = kernel[i] / c[i]
+    line("Numba, compile()", numba_compile, "")
+end
+
+-- Calls from Lua against C functions that check their arguments with lauxlib.h and do the same.
+local function call_table()
+    print("\na call from Lua: nanoseconds, and how many times a C function's (goal: 2)")
+    for _, what in ipairs {{"floats", "3 floats"}, {"buffers", "1 float and 2 buffers"}} do
+        for _, tier in ipairs {"native", "vm", "scalar"} do
+            local kernel, c, ratios = {}, {}, {}
+            for i = 1, 9 do
+                local a, b = ask(sides[tier], "call " .. what[1]):match("^(%S+) (%S+)$")
+                kernel[i], c[i] = tonumber(a), tonumber(b)
+                ratios[i] = kernel[i] / c[i]
+            end
+            print(("call, %-24s %-8s %5.0f ns, C %5.0f ns: %.2f [%.2f-%.2f]"):format(what[2], tier,
+                quantile(kernel, 0.5), quantile(c, 0.5), quantile(ratios, 0.5),
+                quantile(ratios, 0.25), quantile(ratios, 0.75)))
         end
-        print(("call, 3 floats, %-24s %.0f ns, a C function %.0f ns: %.2f [%.2f-%.2f] times"
-            .. "  (goal: 2)"):format(tier, quantile(kernel, 0.5), quantile(c, 0.5),
-            quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75)))
     end
 end
 
@@ -330,6 +338,7 @@ cache_table()
 memory_table()
 parallel_table()
 compile_table()
+call_table()
 optimiser_table()
 goals_table()
 if samples then
