@@ -244,7 +244,7 @@ static uint32_t cost_of(const outliner *o) {
     }
     uint32_t depth = o->shape.loops[o->loop].depth;
     uint64_t cost = 1;
-    for (uint32_t b = 0; b < o->f->block_count; b++) {
+    for (uint32_t b = 0; b < o->shape.block_count; b++) { /* the fork's own block is not in it */
         if (!is_inside(o, b)) {
             continue;
         }
