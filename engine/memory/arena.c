@@ -16,8 +16,9 @@
 #include "memory/poison.h"
 
 enum {
-    BLOCK_MIN = 64 * 1024,
+    BLOCK_FIRST = 8 * 1024,
     BLOCK_MAX = 1024 * 1024,
+    BLOCK_MAPPED = 64 * 1024, /* from here on blocks are mapped from the OS */
     ALIGN_MAX = 4096,
     BLOCK_ALIGN = 64,
     CUTS_MIN = 8,
@@ -65,8 +66,8 @@ static arena_block *block_create(cns_arena *arena, size_t size) {
     if (arena->limit && (arena->held > arena->limit || size > arena->limit - arena->held)) {
         return NULL;
     }
-    arena_block *block = size < BLOCK_MIN ? cns_context_alloc(arena->context, size, BLOCK_ALIGN)
-                                          : cns_context_map(arena->context, size, 0, NULL);
+    arena_block *block = size < BLOCK_MAPPED ? cns_context_alloc(arena->context, size, BLOCK_ALIGN)
+                                             : cns_context_map(arena->context, size, 0, NULL);
     if (block) {
         block->size = size;
         arena->held += size;
@@ -81,7 +82,7 @@ static void block_destroy(cns_arena *arena, arena_block *block) {
     }
     size_t size = block->size;
     cns_unpoison(block, size);
-    if (size < BLOCK_MIN) {
+    if (size < BLOCK_MAPPED) {
         cns_context_free(arena->context, block, size, BLOCK_ALIGN);
     } else {
         cns_context_unmap(arena->context, block, size, 0);
@@ -184,7 +185,7 @@ cns_status cns_arena_create(cns_context *context, const cns_arena_config *config
     arena->context = context;
     arena->limit = config->limit;
     arena->block_size = (size_t)config->block_size;
-    arena->next_size = BLOCK_MIN;
+    arena->next_size = BLOCK_FIRST;
     *out = arena;
     return CNS_OK;
 }
@@ -332,7 +333,7 @@ void cns_arena_reset(cns_arena *arena) {
     }
     pop_all(arena, first);
     free_from(arena, data_of(first));
-    arena->next_size = BLOCK_MIN;
+    arena->next_size = BLOCK_FIRST;
 }
 
 /* ---- figures -------------------------------------------------------------------------------- */

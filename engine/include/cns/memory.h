@@ -96,7 +96,7 @@ typedef struct cns_arena cns_arena;
 typedef struct cns_arena_config {
     uint32_t size;
     uint32_t reserved;
-    uint64_t block_size; /* bytes a block; 0 for 64 KiB, doubling up to 1 MiB */
+    uint64_t block_size; /* bytes a block; 0 for 8 KiB, doubling up to 1 MiB */
     uint64_t limit;      /* bytes in all; 0 for none */
 } cns_arena_config;
 
