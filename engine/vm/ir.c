@@ -28,7 +28,11 @@ const cns_ir_op_info *cns_ir_info(cns_ir_op op) {
 }
 
 bool cns_ir_has(cns_ir_op op, char property) {
-    return strchr(table[op].properties, property) != NULL;
+    const char *has = table[op].properties; /* a few letters, and asked often */
+    while (*has && *has != property) {
+        has++;
+    }
+    return *has != '\0';
 }
 
 const char *cns_ir_type_name(uint8_t type) {

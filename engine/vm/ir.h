@@ -195,7 +195,8 @@ typedef struct cns_ir_function {
     cns_ir_body *bodies; /* FORK's; they share the numbering of sites */
     uint32_t name_count;
     uint32_t name_capacity;
-    const char **names; /* of variables, for messages: cns_ir_name */
+    const char **names;        /* of variables, for messages: cns_ir_name */
+    struct cns_ir_shape *kept; /* see cns_ir_shape; NULL: none is kept */
 } cns_ir_function;
 
 /* ---- making --------------------------------------------------------------------------------
@@ -276,8 +277,10 @@ const char *cns_ir_type_name(uint8_t type); /* "f64", "buffer of f32", ... */
 cns_status cns_ir_verify(const cns_ir_function *function, bool trusted);
 cns_status cns_ir_print(const cns_ir_function *function, cns_text *text);
 
-/* Predecessors, dominators and natural loops of the blocks, computed afresh; in memory of its own.
- * Not updated when the function changes. */
+/* Predecessors, dominators and natural loops of the blocks; in memory of its own. Not updated when
+ * the function changes. Most passes leave the ways between blocks alone, so while `kept` of the
+ * function is set (to a zeroed shape at first), the shape that was used last is put there and
+ * handed out again, if each block still leads where it did then. */
 typedef struct cns_ir_loop {
     cns_ir_block_id header;
     uint32_t parent; /* enclosing loop or CNS_IR_NONE */
@@ -300,8 +303,10 @@ typedef struct cns_ir_shape {
     cns_ir_loop *loops; /* outer before inner */
     uint32_t *loop_of;  /* block -> innermost loop or CNS_IR_NONE */
     uint32_t *stack;    /* for walks */
+    uint32_t *targets;  /* two a block, NONE where there is none: what all of this follows from */
     void *memory;
     size_t memory_size;
+    struct cns_ir_shape *kept; /* where it goes when it is done with; NULL: nowhere */
 } cns_ir_shape;
 
 cns_status cns_ir_shape_init(cns_ir_shape *shape, const cns_ir_function *function);

@@ -267,6 +267,7 @@ cns_status cns_ir_clone(const cns_ir_function *function, cns_ir_function **out) 
     }
     *copy = *function;
     copy->arena = arena;
+    copy->kept = NULL;
     copy->bodies = NULL;
     copy->body_count = 0;
     copy->body_capacity = 0;

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 /* The parts of the shape's one allocation. */
 typedef struct layout {
     uint8_t *memory;
@@ -32,6 +34,7 @@ static void lay_out(cns_ir_shape *shape, layout *l) {
     shape->loops = part(l, n, sizeof *shape->loops);
     shape->loop_of = part(l, n, sizeof *shape->loop_of);
     shape->stack = part(l, n, sizeof *shape->stack);
+    shape->targets = part(l, 2 * (size_t)n, sizeof *shape->targets);
 }
 
 static uint32_t edge_count(const cns_ir_block *block) {
@@ -126,6 +129,7 @@ static void find_dominators(cns_ir_shape *shape) {
 }
 
 bool cns_ir_dominates(const cns_ir_shape *shape, cns_ir_block_id above, cns_ir_block_id below) {
+    CNS_ASSERT(above < shape->block_count && below < shape->block_count);
     while (below != CNS_IR_NONE && shape->position[below] > shape->position[above]) {
         below = shape->dominator[below];
     }
@@ -250,6 +254,7 @@ static void find_loops(cns_ir_shape *shape, const cns_ir_function *function) {
 }
 
 bool cns_ir_loop_contains(const cns_ir_shape *shape, uint32_t loop, cns_ir_block_id block) {
+    CNS_ASSERT(block < shape->block_count);
     uint32_t at = shape->loop_of[block];
     while (at != CNS_IR_NONE && at != loop) {
         at = shape->loops[at].parent;
@@ -259,17 +264,49 @@ bool cns_ir_loop_contains(const cns_ir_shape *shape, uint32_t loop, cns_ir_block
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+static cns_ir_block_id target(const cns_ir_block *block, uint32_t e) {
+    return e < edge_count(block) ? block->edges[e].target : CNS_IR_NONE;
+}
+
+static void note_targets(cns_ir_shape *shape, const cns_ir_function *function) {
+    for (uint32_t b = 0; b < shape->block_count; b++) {
+        shape->targets[2 * b] = target(&function->blocks[b], 0);
+        shape->targets[2 * b + 1] = target(&function->blocks[b], 1);
+    }
+}
+
+static bool fits(const cns_ir_shape *shape, const cns_ir_function *function) {
+    uint32_t b = 0;
+    if (!shape->memory || shape->block_count != function->block_count) {
+        return false;
+    }
+    while (b < shape->block_count && shape->targets[2 * b] == target(&function->blocks[b], 0) &&
+           shape->targets[2 * b + 1] == target(&function->blocks[b], 1)) {
+        b++;
+    }
+    return b == shape->block_count;
+}
+
 cns_status cns_ir_shape_init(cns_ir_shape *shape, const cns_ir_function *function) {
-    *shape = (cns_ir_shape){.context = function->context, .block_count = function->block_count};
+    cns_ir_shape *kept = function->kept;
+    if (kept && fits(kept, function)) {
+        *shape = *kept;
+        shape->kept = kept;
+        kept->memory = NULL;
+        return CNS_OK;
+    }
+    *shape = (cns_ir_shape){
+        .context = function->context, .block_count = function->block_count, .kept = kept};
     layout sizes = {NULL, 0};
     lay_out(shape, &sizes);
-    layout l = {cns_context_calloc(shape->context, sizes.used), 0};
+    layout l = {cns_context_alloc(shape->context, sizes.used, CNS_ALIGN_DEFAULT), 0};
     if (!l.memory) {
         return cns_context_memory_status(shape->context, sizes.used);
     }
     shape->memory = l.memory;
     shape->memory_size = sizes.used;
     lay_out(shape, &l);
+    note_targets(shape, function);
     find_order(shape, function);
     find_predecessors(shape, function);
     find_dominators(shape);
@@ -278,6 +315,12 @@ cns_status cns_ir_shape_init(cns_ir_shape *shape, const cns_ir_function *functio
 }
 
 void cns_ir_shape_deinit(cns_ir_shape *shape) {
-    cns_context_free(shape->context, shape->memory, shape->memory_size, CNS_ALIGN_DEFAULT);
+    cns_ir_shape *kept = shape->kept;
+    cns_ir_shape *old = kept && shape->memory ? kept : shape;
+    cns_context_free(old->context, old->memory, old->memory_size, CNS_ALIGN_DEFAULT);
+    if (old == kept) {
+        *kept = *shape;
+        kept->kept = NULL;
+    }
     *shape = (cns_ir_shape){.context = shape->context};
 }

@@ -109,7 +109,7 @@ typedef struct cns_native_backend {
     cns_status (*emit)(void *instance, const cns_native_object *build, void **object, size_t *size);
 } cns_native_backend;
 
-enum { CNS_NATIVE_ABI = 5 };
+enum { CNS_NATIVE_ABI = 6 };
 
 /* The plugin's exported function. */
 #define CNS_NATIVE_SYMBOL "cns_native_backend_get"

@@ -36,17 +36,27 @@ static cns_status finish(cns_ir_function *function, cns_optimise_level level) {
         status = cns_pass_steps(function);
     }
     for (uint32_t b = 0; b < function->body_count && status == CNS_OK; b++) {
-        status = finish(function->bodies[b].function, level);
+        cns_ir_function *body = function->bodies[b].function;
+        body->kept = function->kept;
+        status = finish(body, level);
+        body->kept = NULL;
     }
     return status == CNS_OK ? cns_ir_compact(function) : status;
 }
 
 static cns_status optimise(cns_ir_function *function, cns_optimise_level level, bool fork) {
+    cns_ir_shape kept = {0};
+    function->kept = &kept;
     cns_status status = level == CNS_OPTIMISE_NONE ? CNS_OK : RUN(function, simplify);
     if (status == CNS_OK && fork) {
         status = cns_pass_parallel(function);
     }
-    return status == CNS_OK ? finish(function, level) : status;
+    if (status == CNS_OK) {
+        status = finish(function, level);
+    }
+    function->kept = NULL;
+    cns_ir_shape_deinit(&kept);
+    return status;
 }
 
 cns_status cns_optimise(cns_ir_function *function, cns_optimise_level level) {

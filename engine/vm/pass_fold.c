@@ -20,7 +20,8 @@ typedef struct folder {
     cns_ir_function *f;
     cns_ir_value at; /* what is being folded */
     cns_status status;
-    bool changed; /* `at` became another operation */
+    bool changed;  /* `at` became another operation */
+    bool replaced; /* some value was replaced */
 } folder;
 
 /* ---- looking --------------------------------------------------------------------------------- */
@@ -486,6 +487,9 @@ static cns_ir_value fold_one(folder *d) {
 }
 
 static void fold_value(folder *d, cns_ir_value at) {
+    if (cns_ir_at(d->f, at)->operand_count == 0) {
+        return;
+    }
     d->at = at;
     cns_ir_resolve_operands(d->f, at);
     for (int again = 0; again < AGAIN_LIMIT && d->status == CNS_OK; again++) {
@@ -493,6 +497,7 @@ static void fold_value(folder *d, cns_ir_value at) {
         cns_ir_value by = fold_one(d);
         if (by != CNS_IR_NONE && d->status == CNS_OK) {
             cns_ir_replace(d->f, at, by);
+            d->replaced = true;
             return;
         }
         if (!d->changed) {
@@ -555,7 +560,7 @@ cns_status cns_pass_fold(cns_ir_function *function) {
         unreached |= d.status == CNS_OK && fold_end(&d, shape.order[i]);
     }
     cns_ir_shape_deinit(&shape);
-    if (d.status == CNS_OK) {
+    if (d.status == CNS_OK && d.replaced) {
         cns_ir_settle(function);
     }
     return d.status == CNS_OK && unreached ? cns_ir_compact(function) : d.status;

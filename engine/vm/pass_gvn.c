@@ -36,6 +36,7 @@ typedef struct numberer {
     uint8_t *writes;      /* loop -> something in it does */
     uint32_t memory;
     uint32_t memory_count;
+    bool replaced; /* some value was */
 } numberer;
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -172,6 +173,7 @@ static void number(numberer *n, cns_ir_value value) {
     cns_ir_value same = find(n, &e);
     if (same != CNS_IR_NONE) {
         cns_ir_replace(n->f, value, same);
+        n->replaced = true;
     } else {
         enter(n, &e);
     }
@@ -219,7 +221,7 @@ cns_status cns_pass_gvn(cns_ir_function *function) {
     }
     status = number_blocks(&n);
     cns_ir_shape_deinit(&n.shape);
-    if (status == CNS_OK) {
+    if (status == CNS_OK && n.replaced) {
         cns_ir_settle(function);
     }
     return status;

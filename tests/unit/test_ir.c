@@ -204,6 +204,21 @@ END_TEST
 
 enum { BLOCKS_MAX = 14 };
 
+static void end_at_random(cns_ir_function *f, uint32_t b, cns_ir_value condition, cns_rng *rng) {
+    uint32_t yes = 1 + (uint32_t)cns_rng_below(rng, f->block_count - 1);
+    uint32_t no = 1 + (uint32_t)cns_rng_below(rng, f->block_count - 1);
+    switch (cns_rng_below(rng, 4)) {
+    case 0:
+        cns_ir_end_return(f, b, CNS_IR_NONE, NULL, 0);
+        break;
+    case 1:
+        cns_ir_end_jump(f, b, CNS_IR_NONE, yes, NULL, 0);
+        break;
+    default:
+        cns_ir_end_branch(f, b, CNS_IR_NONE, condition, yes, no);
+    }
+}
+
 static cns_ir_function *random_graph(cns_context *context, cns_rng *rng) {
     cns_ir_function *f = NULL;
     support_status(context, CNS_OK, cns_ir_create(context, "graph", &f));
@@ -215,18 +230,7 @@ static cns_ir_function *random_graph(cns_context *context, cns_rng *rng) {
         support_status(context, CNS_OK, cns_ir_add_block(f, &block));
     }
     for (uint32_t b = 0; b < count; b++) {
-        uint32_t yes = 1 + (uint32_t)cns_rng_below(rng, count - 1);
-        uint32_t no = 1 + (uint32_t)cns_rng_below(rng, count - 1);
-        switch (cns_rng_below(rng, 4)) {
-        case 0:
-            cns_ir_end_return(f, b, CNS_IR_NONE, NULL, 0);
-            break;
-        case 1:
-            cns_ir_end_jump(f, b, CNS_IR_NONE, yes, NULL, 0);
-            break;
-        default:
-            cns_ir_end_branch(f, b, CNS_IR_NONE, condition, yes, no);
-        }
+        end_at_random(f, b, condition, rng);
     }
     return f;
 }
@@ -297,6 +301,19 @@ static void check_loops(const cns_ir_function *f, const cns_ir_shape *shape, uin
     }
 }
 
+static void check_shape(const cns_ir_function *f, const cns_ir_shape *shape) {
+    uint32_t reachable = reach(f, 0, CNS_IR_NONE);
+    for (uint32_t b = 0; b < f->block_count; b++) {
+        ck_assert_int_eq(shape->position[b] != CNS_IR_NONE, reachable >> b & 1);
+        for (uint32_t a = 0; a < f->block_count; a++) {
+            if ((reachable >> a & 1) && (reachable >> b & 1)) {
+                ck_assert_int_eq(cns_ir_dominates(shape, a, b), dominates(f, a, b));
+            }
+        }
+    }
+    check_loops(f, shape, reachable);
+}
+
 START_TEST(random_graphs_match_the_definitions) {
     cns_context *context = support_context();
     cns_rng rng;
@@ -306,21 +323,50 @@ START_TEST(random_graphs_match_the_definitions) {
         cns_ir_function *f = random_graph(context, &rng);
         cns_ir_shape shape;
         support_status(context, CNS_OK, cns_ir_shape_init(&shape, f));
-        uint32_t reachable = reach(f, 0, CNS_IR_NONE);
-        for (uint32_t b = 0; b < f->block_count; b++) {
-            ck_assert_int_eq(shape.position[b] != CNS_IR_NONE, reachable >> b & 1);
-            for (uint32_t a = 0; a < f->block_count; a++) {
-                if ((reachable >> a & 1) && (reachable >> b & 1)) {
-                    ck_assert_int_eq(cns_ir_dominates(&shape, a, b), dominates(f, a, b));
-                }
-            }
-        }
-        check_loops(f, &shape, reachable);
+        check_shape(f, &shape);
         loops += shape.loop_count;
         cns_ir_shape_deinit(&shape);
         cns_ir_destroy(f);
     }
     ck_assert_uint_gt(loops, 500);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* Ends of blocks change while a shape is out and while it is kept; two may be out at once. */
+START_TEST(a_kept_shape_is_handed_out_while_it_fits) {
+    cns_context *context = support_context();
+    cns_rng rng;
+    cns_rng_seed(&rng, 12);
+    cns_ir_shape kept = {.context = NULL};
+    unsigned again = 0;
+    for (int round = 0; round < 300; round++) {
+        cns_ir_function *f = random_graph(context, &rng);
+        cns_ir_value condition = f->blocks[0].first;
+        f->kept = &kept;
+        for (int step = 0; step < 12; step++) {
+            cns_ir_shape shape, second;
+            const void *before = kept.memory;
+            support_status(context, CNS_OK, cns_ir_shape_init(&shape, f));
+            again += before && shape.memory == before;
+            check_shape(f, &shape);
+            if (step % 3 == 0) {
+                support_status(context, CNS_OK, cns_ir_shape_init(&second, f));
+                check_shape(f, &second);
+                cns_ir_shape_deinit(&second);
+            }
+            if (step % 4 == 1) {
+                end_at_random(f, (uint32_t)cns_rng_below(&rng, f->block_count), condition, &rng);
+            }
+            cns_ir_shape_deinit(&shape);
+            if (step % 4 == 2) {
+                end_at_random(f, (uint32_t)cns_rng_below(&rng, f->block_count), condition, &rng);
+            }
+        }
+        cns_ir_destroy(f);
+    }
+    ck_assert_uint_gt(again, 1000);
+    cns_ir_shape_deinit(&kept);
     support_context_destroy(context);
 }
 END_TEST
@@ -335,6 +381,7 @@ int main(void) {
     tcase_add_test(cases, values_are_removed_moved_and_replaced);
     tcase_add_test(cases, failing_allocations_are_survived);
     tcase_add_test(cases, random_graphs_match_the_definitions);
+    tcase_add_test(cases, a_kept_shape_is_handed_out_while_it_fits);
     suite_add_tcase(suite, cases);
     return support_run(suite);
 }
