@@ -726,6 +726,23 @@ local function lives(test)
         t.ok(cns.memory().held < before + (1 << 20), cns.memory().held - before)
     end)
 
+    -- Nobody collects here: Lua's collector must know what a kernel holds.
+    test("ten thousand kernels made and dropped do not pile up", function(t)
+        for _, mode in ipairs {"incremental", "generational"} do
+            collectgarbage()
+            collectgarbage(mode)
+            local before, most = cns.memory().held, 0
+            for i = 1, 5000 do
+                local kernel = cns.jit(function(x) return x + i end, {tier = "vm"})
+                if kernel(1) ~= 1 + i then t.equal(kernel(1), 1 + i) end
+                most = math.max(most, cns.memory().held - before)
+            end
+            t.ok(most < 2 << 20, mode .. ": " .. most .. " bytes")
+        end
+        collectgarbage("incremental")
+        collectgarbage()
+    end)
+
     test("a finaliser closes the kernel in every moment", function(t)
         local current
         local function trap()
