@@ -90,6 +90,7 @@ typedef struct lcns_variant {
     size_t arrays_size;  /* of both arrays, which are one block */
     bool has_buffers;    /* among its arguments, hidden ones included */
     bool polls;          /* runs may take long */
+    bool has_keys;       /* there is a record of a field */
     bool native_asked;
 } lcns_variant;
 
@@ -163,8 +164,14 @@ cns_status lcns_function_read(lua_State *L, int function, cns_lua_function **out
 /* A new variant for these types, not linked yet; its table is in the kernel's. The kernel is at 1.
  * Raises. */
 lcns_variant *lcns_kernel_compile(lua_State *L, lcns_kernel *self, const uint8_t *types);
+/* Room on the stack for the guards of the variant; a C function's own is enough for a few records.
+ * Raises. */
+enum { LCNS_FEW_RECORDS = 8 };
+static inline void lcns_kernel_reserve(lua_State *L, const lcns_variant *variant) {
+    luaL_checkstack(L, (int)variant->record_count + 8, LCNS_KERNEL_TYPE);
+}
 /* Whether all that the variant was compiled for is still so; fills in the hidden arguments, as
- * lcns_kernel_argument does. The kernel is at 1. Raises only for want of stack. */
+ * lcns_kernel_argument does. The kernel is at 1. Raises nothing. */
 bool lcns_kernel_guards(lua_State *L, const lcns_variant *variant, int buffers,
                         cns_vm_value *hidden);
 

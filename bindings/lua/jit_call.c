@@ -125,10 +125,12 @@ static void drop_oldest(lua_State *L, lcns_kernel *self) {
 static lcns_variant *find_variant(lua_State *L, lcns_kernel *self, const uint8_t *types,
                                   int buffers, cns_vm_value *hidden, uint32_t capacity) {
     for (lcns_variant *v = self->first; v; v = v->next) {
-        if (has_types(v, types) && v->hidden_count <= capacity &&
-            lcns_kernel_guards(L, v, buffers, hidden)) {
-            move_to_front(self, v);
-            return v;
+        if (has_types(v, types) && v->hidden_count <= capacity) {
+            lcns_kernel_reserve(L, v);
+            if (lcns_kernel_guards(L, v, buffers, hidden)) {
+                move_to_front(self, v);
+                return v;
+            }
         }
     }
     return NULL;
@@ -350,13 +352,8 @@ static lcns_variant *prepare(lua_State *L, lcns_kernel *self, int count, frame *
         return NULL;
     }
     read_arguments(L, self, count, f->types, f->values);
-    lcns_variant *v = self->first;
-    cns_vm_value *hidden = f->values + plain;
-    const uint32_t room = f->value_capacity - plain;
-    if (!v || !has_types(v, f->types) || v->hidden_count > room ||
-        !lcns_kernel_guards(L, v, lua_upvalueindex(3), hidden)) {
-        v = find_variant(L, self, f->types, lua_upvalueindex(3), hidden, room);
-    }
+    lcns_variant *v = find_variant(L, self, f->types, lua_upvalueindex(3), f->values + plain,
+                                   f->value_capacity - plain);
     if (!v) {
         v = add_variant(L, self, f->types);
         grow_frame(L, f, plain + v->hidden_count, v->result_limit);
@@ -431,6 +428,9 @@ static inline bool suits(lua_State *L, const lcns_variant *v, cns_vm_value *valu
         if (!take_argument(L, i + 2, types[i], &values[i])) {
             return false;
         }
+    }
+    if (v->record_count > LCNS_FEW_RECORDS) {
+        lcns_kernel_reserve(L, v);
     }
     return v->record_count == 0 || lcns_kernel_guards(L, v, lua_upvalueindex(3), values + count);
 }

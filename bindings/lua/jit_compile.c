@@ -366,6 +366,9 @@ static cns_status finish(compilation *c, const uint8_t *types) {
     }
     v->result_limit = cns_kernel_result_limit(v->kernel);
     v->polls = cns_kernel_polls(v->kernel);
+    for (uint32_t i = 0; i < v->record_count; i++) {
+        v->has_keys |= v->records[i].upvalue == LCNS_FIELD;
+    }
     v->types = cns_context_resize(c->context, NULL, 0, plain + all + 1); /* never 0 bytes */
     if (!v->types) {
         return CNS_E_NOMEM;
@@ -529,19 +532,22 @@ static bool is_as_was(lua_State *L, const lcns_record *r, int base, int buffers,
 }
 
 bool lcns_kernel_guards(lua_State *L, const lcns_variant *v, int buffers, cns_vm_value *hidden) {
-    int keep = lua_gettop(L) + 2, base = keep + 2;
+    const int top = lua_gettop(L);
+    int keep = top + 1;
     if (v->record_count == 0) {
         return true;
     }
-    luaL_checkstack(L, (int)v->record_count + 8, LCNS_KERNEL_TYPE);
-    lua_getiuservalue(L, 1, 1);
-    lua_rawgetp(L, -1, v);
+    lua_getiuservalue(L, 1, 1); /* begins with the function, as the variant's table does */
+    if (v->has_keys) {
+        lua_rawgetp(L, keep++, v);
+    }
     lua_rawgeti(L, keep, LCNS_AT_FUNCTION);
+    const int base = keep + 2;
     bool same = true;
     for (uint32_t i = 0; i < v->record_count && same; i++) {
         push_current(L, &v->records[i], i, base, keep);
         same = is_as_was(L, &v->records[i], base, buffers, hidden);
     }
-    lua_settop(L, keep - 2);
+    lua_settop(L, top);
     return same;
 }

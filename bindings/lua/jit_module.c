@@ -56,6 +56,7 @@ static void add_variant(lua_State *L, dumping *d, lcns_kernel *self, const char 
     v = lcns_kernel_variant(L, self, types); /* that may have run a finaliser */
     memset(hidden, 0, room * sizeof *hidden);
     luaL_getmetatable(L, "cns.buffer");
+    lcns_kernel_reserve(L, v);
     if (v->hidden_count >= room || !lcns_kernel_guards(L, v, lua_gettop(L), hidden)) {
         luaL_error(L, "what the kernel uses changes while it is being dumped");
     }
