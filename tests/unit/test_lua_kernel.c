@@ -258,6 +258,29 @@ START_TEST(an_endless_loop_is_stopped_by_the_poll) {
 }
 END_TEST
 
+START_TEST(only_loops_poll) {
+    static const struct {
+        const char *source;
+        int polls;
+    } cases[] = {
+        {"return function(x) return x + 1 end", 0},
+        {"return function(x) if x > 1 then return x end return x < 0 and -x or 2 * x end", 0},
+        {"return function(x) for i = 1, x do x = x - i end return x end", 1},
+        {"return function(x) while x > 1 do x = x // 2 end return x end", 1},
+        {"return function(x) repeat x = x // 2 until x < 2 return x end", 1},
+        {"return function(x) ::again:: x = x - 1 if x > 0 then goto again end return x end", 1},
+        {"return function(x) while true do x = x + 1 end end", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        stage s = {0};
+        set_up(&s, cases[i].source, (const uint32_t[]){CNS_VM_I64}, 1,
+               &(cns_vm_config){.size = sizeof(cns_vm_config)});
+        ck_assert_msg(cns_kernel_polls(s.kernel) == cases[i].polls, "%s", cases[i].source);
+        tear_down(&s);
+    }
+}
+END_TEST
+
 /* ---- misuse ---------------------------------------------------------------------------------- */
 
 START_TEST(misuse_is_refused) {
@@ -431,6 +454,7 @@ int main(void) {
     tcase_add_test(all, traps_speak_as_lua_does);
     tcase_add_test(all, arithmetic_traps_are_lua_s);
     tcase_add_test(all, an_endless_loop_is_stopped_by_the_poll);
+    tcase_add_test(all, only_loops_poll);
     tcase_add_test(all, misuse_is_refused);
     tcase_add_test(all, a_missing_backend_is_said);
     tcase_add_test(all, refusals_carry_the_message);
