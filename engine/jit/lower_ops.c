@@ -279,6 +279,11 @@ static LLVMValueRef prepare_for(const op *o, cns_ir_op kind, LLVMValueRef *a) {
 static LLVMValueRef within(const op *o, LLVMValueRef *a) {
     LLVMValueRef size = a[0], first = a[1], step = a[2], count = a[3], zero = integer(o, 0);
     LLVMValueRef before = LLVMBuildSub(o->b, first, integer(o, 1), "");
+    if (step == integer(o, 1)) { /* the usual one; nothing wraps where the first test holds */
+        LLVMValueRef fits = compare(o, LLVMIntULT, count, size);
+        LLVMValueRef most = LLVMBuildSub(o->b, size, count, "");
+        return both(o, fits, compare(o, LLVMIntULT, before, most));
+    }
     LLVMValueRef starts =
         both(o, compare(o, LLVMIntULT, before, size), compare(o, LLVMIntSGE, count, zero));
     LLVMValueRef up = is_up(o, step);

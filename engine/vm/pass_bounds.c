@@ -54,6 +54,7 @@ typedef struct bounder {
     access *accesses;
     uint32_t access_count;
     uint32_t access_capacity;
+    uint32_t unproven; /* accesses whose index is not affine */
 } bounder;
 
 static bool is_inside(const bounder *b, cns_ir_value value) {
@@ -314,6 +315,7 @@ static cns_status look_at_access(bounder *b, cns_ir_value value, bool certain) {
     access noted = {.value = value, .offset = index.offset, .certain = certain};
     if (status != CNS_OK || !found || noted.offset > MAX_OFFSET || noted.offset < -MAX_OFFSET ||
         !find_group(b, buffer, &index, &noted.group)) {
+        b->unproven++;
         return status;
     }
     return note_access(b, &noted);
@@ -433,13 +435,19 @@ static cns_status add_test(bounder *b, const group *g, int64_t offset, cns_ir_va
     return status;
 }
 
+static void find_proven(bounder *b) {
+    for (uint32_t i = 0; i < b->group_count; i++) {
+        group *g = &b->groups[i];
+        g->proven = g->low <= g->high && is_proven_by_length(b, g);
+    }
+}
+
 /* NONE where nothing needs one. */
 static cns_status add_tests(bounder *b, cns_ir_value *all) {
     cns_status status = CNS_OK;
     *all = CNS_IR_NONE;
     for (uint32_t i = 0; i < b->group_count && status == CNS_OK; i++) {
         group *g = &b->groups[i];
-        g->proven = g->low <= g->high && is_proven_by_length(b, g);
         if (g->low > g->high || g->proven) {
             continue;
         }
@@ -474,18 +482,61 @@ static cns_status remark(bounder *b, uint32_t count) {
                          count == 1 ? "is" : "are");
 }
 
+/* Whether a group of iterations might run at once (jit/spmd_plan.c): the loop carries only what
+ * counts it, and loops inside do not store. */
+static bool may_be_grouped(const bounder *b) {
+    const cns_ir_function *f = b->f;
+    if (f->blocks[b->header].parameter_count != 1 + (b->counted.index != CNS_IR_NONE)) {
+        return false;
+    }
+    for (uint32_t i = b->shape.position[b->header]; i < b->shape.order_count; i++) {
+        cns_ir_block_id id = b->shape.order[i];
+        bool deeper = b->shape.loop_of[id] != b->loop;
+        for (cns_ir_value v = f->blocks[id].first;
+             deeper && cns_ir_loop_contains(&b->shape, b->loop, id) && v != CNS_IR_NONE;
+             v = cns_ir_at(f, v)->next) {
+            if (cns_ir_at(f, v)->op == CNS_IR_STORE) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Whether a copy pays for itself. Around other loops, a test a trip costs next to nothing; where
+ * most accesses cannot be proven, the loop stays what it is, only larger. */
+static bool is_worth_a_copy(const bounder *b) {
+    if (!b->shape.loops[b->loop].innermost) {
+        return may_be_grouped(b);
+    }
+    uint32_t provable = 0, others = b->unproven;
+    for (uint32_t i = 0; i < b->access_count; i++) {
+        const access *a = &b->accesses[i];
+        const group *g = &b->groups[a->group];
+        if (a->offset < g->low || a->offset > g->high) {
+            others++;
+        } else if (!g->proven) {
+            provable++;
+        }
+    }
+    return provable >= others;
+}
+
 static cns_status prove_loop(bounder *b) {
     cns_ir_value all;
     b->preheader = b->shape.loops[b->loop].preheader;
     b->site = b->f->blocks[b->preheader].site;
-    b->group_count = b->access_count = b->access_capacity = 0;
+    b->group_count = b->access_count = b->access_capacity = b->unproven = 0;
     cns_status status = collect(b);
     if (status != CNS_OK || b->access_count == 0) {
         return status;
     }
-    status = add_tests(b, &all);
-    if (status == CNS_OK && all != CNS_IR_NONE) {
-        status = cns_ir_version_loop(b->f, &b->shape, b->loop, all);
+    find_proven(b);
+    if (is_worth_a_copy(b)) {
+        status = add_tests(b, &all);
+        if (status == CNS_OK && all != CNS_IR_NONE) {
+            status = cns_ir_version_loop(b->f, &b->shape, b->loop, all);
+        }
     }
     if (status != CNS_OK) {
         return status;
