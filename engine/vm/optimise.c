@@ -26,9 +26,10 @@ static const pass simplify[] = {cns_pass_parameters, cns_pass_fold, cns_pass_par
                                 cns_pass_fold,       cns_pass_dead, cns_pass_blocks,
                                 cns_pass_select,     cns_pass_fold, cns_pass_blocks};
 
-/* What bounds proved may leave its loop as well. */
-static const pass improve[] = {cns_pass_fold,  cns_pass_hoist, cns_pass_gvn,  cns_pass_bounds,
-                               cns_pass_hoist, cns_pass_fold,  cns_pass_dead, cns_pass_blocks};
+/* What bounds proved may be loaded under no condition, and leave its loop as well. */
+static const pass improve[] = {cns_pass_fold,   cns_pass_hoist,  cns_pass_gvn,
+                               cns_pass_bounds, cns_pass_select, cns_pass_hoist,
+                               cns_pass_fold,   cns_pass_dead,   cns_pass_blocks};
 
 static cns_status finish(cns_ir_function *function, cns_optimise_level level) {
     cns_status status = level == CNS_OPTIMISE_NONE ? CNS_OK : RUN(function, improve);

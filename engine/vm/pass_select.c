@@ -29,7 +29,6 @@ static bool is_cheap(cns_ir_op op) {
     case CNS_IR_IDIV_I64:
     case CNS_IR_MOD_I64:
     case CNS_IR_FMOD_I64:
-    case CNS_IR_LOAD:
     case CNS_IR_WITHIN:
     case CNS_IR_FOR_COUNT:
     case CNS_IR_FOR_CLIP:
@@ -41,6 +40,13 @@ static bool is_cheap(cns_ir_op op) {
     }
 }
 
+/* Whether it may be computed on no condition. What makes a load PROVEN holds in each trip of its
+ * loop, whichever way that goes; and nothing in an arm is stored that a load could come before. */
+static bool is_harmless(const cns_ir_function *f, cns_ir_value value) {
+    return cns_ir_at(f, value)->op == CNS_IR_LOAD ? cns_ir_is_safe(f, value)
+                                                  : cns_ir_is_free(f, value);
+}
+
 /* Whether the edge leads through a block of its own that only computes; counts its operations. */
 static bool is_arm(const chooser *c, const cns_ir_edge *edge, uint32_t *computed) {
     const cns_ir_function *f = c->f;
@@ -49,7 +55,7 @@ static bool is_arm(const chooser *c, const cns_ir_edge *edge, uint32_t *computed
         return false;
     }
     for (cns_ir_value v = arm->first; v != CNS_IR_NONE; v = cns_ir_at(f, v)->next) {
-        if (!cns_ir_is_free(f, v) || !is_cheap((cns_ir_op)cns_ir_at(f, v)->op) ||
+        if (!is_harmless(f, v) || !is_cheap((cns_ir_op)cns_ir_at(f, v)->op) ||
             ++*computed > MAX_COMPUTED) {
             return false;
         }
@@ -72,6 +78,9 @@ static uint32_t selected_count(const chooser *c, const cns_ir_edge *yes, const c
 static bool find_choice(const chooser *c, cns_ir_block_id id, const cns_ir_edge *meet[2]) {
     const cns_ir_block *block = &c->f->blocks[id];
     uint32_t computed = 0;
+    if (c->f->blocks[block->edges[1].target].flags & CNS_IR_COLD) {
+        return false; /* the test that makes loads PROVEN */
+    }
     for (int e = 0; e < 2; e++) {
         bool arm = is_arm(c, &block->edges[e], &computed);
         meet[e] = arm ? &c->f->blocks[block->edges[e].target].edges[0] : &block->edges[e];
