@@ -116,7 +116,9 @@ typedef struct cns_jit_chunk {
     LLVMBasicBlockRef head; /* of the loop over chunks */
     LLVMValueRef remaining; /* at the chunk's begin */
     LLVMValueRef size;      /* iterations of the chunk, less one */
-    LLVMValueRef left;      /* phi: iterations of the chunk after this one */
+    LLVMValueRef left;      /* phi: iterations of the chunk after this one; NULL: ... */
+    LLVMValueRef first;     /* ... the index goes from `first` */
+    LLVMValueRef end;       /* to before `end`, by 1 */
     LLVMValueRef *phis;     /* of head, one a parameter */
 } cns_jit_chunk;
 
@@ -125,6 +127,8 @@ enum { CNS_JIT_POLL = 65536, CNS_JIT_POLL_FMOD = 512, CNS_JIT_SYMBOL = 64 };
 
 /* The engine's function that runs a fork; known to the linker by this name. */
 #define CNS_JIT_FORK "cns_parallel_run_native"
+/* The engine's function that polls. */
+#define CNS_JIT_ASK "cns_native_poll"
 
 typedef struct cns_jit_group cns_jit_group;
 

@@ -126,26 +126,24 @@ static void emit_trap_block(cns_jit_lower *l) {
 
 /* ---- polls ----------------------------------------------------------------------------------- */
 
-/* Calls the poll, if there is one, and goes on when it allows. It sees none of the buffers. */
+/* Asks the engine whether the run may go on. It sees none of the buffers. */
 static void emit_poll(cns_jit_lower *l, uint32_t site) {
+    if (l->options->unattended) {
+        return;
+    }
     LLVMTypeRef type = LLVMFunctionType(l->type.i32, &l->type.pointer, 1, 0);
-    LLVMValueRef poll = get_field(l, l->type.pointer, l->run, offsetof(cns_run, poll));
-    LLVMBasicBlockRef ask = cns_jit_block(l, "ask");
-    LLVMBasicBlockRef on = cns_jit_block(l, "polled");
+    LLVMValueRef poll = LLVMGetNamedFunction(l->module, CNS_JIT_ASK);
+    if (!poll) {
+        poll = LLVMAddFunction(l->module, CNS_JIT_ASK, type);
+        cns_jit_attribute(l, poll, "nounwind", 0);
+        cns_jit_attribute(l, poll, "cold", 0);
+        cns_jit_attribute(l, poll, "memory", 12); /* what no kernel can reach */
+    }
     LLVMBuildStore(l->build, cns_jit_int(l, l->poll_every), l->budget);
-    LLVMBuildCondBr(l->build, LLVMBuildIsNull(l->build, poll, ""), on, ask);
-    LLVMPositionBuilderAtEnd(l->build, ask);
-    LLVMValueRef user = get_field(l, l->type.pointer, l->run, offsetof(cns_run, poll_user));
-    LLVMValueRef status = LLVMBuildCall2(l->build, type, poll, &user, 1, "");
-    LLVMAddCallSiteAttribute(status, LLVMAttributeFunctionIndex, attribute(l, "nounwind", 0));
-    LLVMAddCallSiteAttribute(status, LLVMAttributeFunctionIndex, attribute(l, "cold", 0));
-    LLVMAddCallSiteAttribute(status, LLVMAttributeFunctionIndex,
-                             attribute(l, "memory", 12)); /* what no kernel can reach */
+    LLVMValueRef status = LLVMBuildCall2(l->build, type, poll, &l->run, 1, "");
     LLVMValueRef bad = LLVMBuildIsNotNull(l->build, status, "");
     cns_jit_guard(l, bad, CNS_TRAP_STOPPED, site, LLVMBuildSExt(l->build, status, l->type.i64, ""),
                   NULL);
-    LLVMBuildBr(l->build, on);
-    LLVMPositionBuilderAtEnd(l->build, on);
 }
 
 /* Takes `iterations` from the budget. */
@@ -157,6 +155,9 @@ static LLVMValueRef spend(cns_jit_lower *l, LLVMValueRef iterations) {
 }
 
 void cns_jit_poll(cns_jit_lower *l, uint32_t site) {
+    if (l->options->unattended) {
+        return;
+    }
     LLVMValueRef left = spend(l, cns_jit_int(l, 1));
     LLVMValueRef due = LLVMBuildICmp(l->build, LLVMIntSLT, left, cns_jit_int(l, 0), "");
     LLVMBasicBlockRef poll = cns_jit_block(l, "poll");
@@ -257,6 +258,12 @@ static cns_status enter_loop(cns_jit_lower *l, uint32_t loop, LLVMValueRef *argu
 
 enum { ARGUMENTS_MAX = 512 };
 
+/* Iterations of the chunk before this one. */
+static LLVMValueRef passed(const cns_jit_lower *l, const cns_jit_chunk *chunk) {
+    return chunk->left ? LLVMBuildSub(l->build, chunk->size, chunk->left, "")
+                       : LLVMBuildNSWSub(l->build, l->values[chunk->match.index], chunk->first, "");
+}
+
 /* Where an edge is a break out of a loop in chunks: the budget pays for what has run of the chunk.
  */
 static void settle_break(cns_jit_lower *l, cns_ir_block_id block, const cns_ir_edge *edge) {
@@ -264,7 +271,7 @@ static void settle_break(cns_jit_lower *l, cns_ir_block_id block, const cns_ir_e
     const cns_jit_chunk *chunk = loop == CNS_IR_NONE ? NULL : &l->chunks[loop];
     if (chunk && chunk->active && chunk->open && block != l->shape.loops[loop].latch &&
         !l->jit->services->loop_contains(&l->shape, loop, edge->target)) {
-        spend(l, LLVMBuildSub(l->build, chunk->size, chunk->left, ""));
+        spend(l, passed(l, chunk));
     }
 }
 
@@ -304,6 +311,60 @@ cns_status cns_jit_edge(cns_jit_lower *l, cns_ir_block_id block, uint32_t edge) 
 
 /* ---- chunks ---------------------------------------------------------------------------------- */
 
+/* Whether an access in `block` says that the index is one of a buffer, so far from overflow. */
+static bool is_index_of_buffer(const cns_jit_lower *l, cns_ir_block_id block, cns_ir_value index) {
+    const cns_ir_function *f = l->function;
+    for (cns_ir_value v = f->blocks[block].first; v != CNS_IR_NONE; v = cns_ir_at(f, v)->next) {
+        const cns_ir_instruction *code = cns_ir_at(f, v);
+        if ((code->op == CNS_IR_LOAD || code->op == CNS_IR_STORE) && code->operands[1] == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the next index may be computed in the last iteration, too: each trip makes an access. */
+static bool may_step_on(const cns_jit_lower *l, uint32_t loop) {
+    const cns_ir_for *match = &l->chunks[loop].match;
+    if (match->index == CNS_IR_NONE) {
+        return false;
+    }
+    const cns_ir_instruction *step = cns_ir_at(l->function, match->step);
+    return step->op == CNS_IR_CONST_I64 && step->i == 1 &&
+           (is_index_of_buffer(l, l->shape.loops[loop].header, match->index) ||
+            is_index_of_buffer(l, l->shape.loops[loop].latch, match->index));
+}
+
+/* What ends a chunk. One count is enough: an index that goes up by 1 is it where it can be. */
+static void begin_counting(cns_jit_lower *l, uint32_t loop, LLVMBasicBlockRef body) {
+    cns_jit_chunk *chunk = &l->chunks[loop];
+    if (may_step_on(l, loop)) {
+        LLVMValueRef one = cns_jit_int(l, 1);
+        chunk->first = chunk->phis[cns_ir_at(l->function, chunk->match.index)->index];
+        LLVMValueRef count = LLVMBuildNUWAdd(l->build, chunk->size, one, "");
+        chunk->end = LLVMBuildNSWAdd(l->build, chunk->first, count, "end");
+        LLVMBuildBr(l->build, body);
+        LLVMPositionBuilderAtEnd(l->build, body);
+    } else {
+        LLVMBuildBr(l->build, body);
+        LLVMPositionBuilderAtEnd(l->build, body);
+        chunk->left = LLVMBuildPhi(l->build, l->type.i64, "left");
+        add_incoming(chunk->left, chunk->size, chunk->head);
+    }
+}
+
+/* Whether this iteration is the chunk's last; and the step of `left`, where that counts. */
+static LLVMValueRef end_counting(cns_jit_lower *l, const cns_jit_chunk *chunk) {
+    LLVMValueRef one = cns_jit_int(l, 1);
+    if (!chunk->left) {
+        LLVMValueRef next = LLVMBuildNSWAdd(l->build, l->values[chunk->match.index], one, "");
+        return LLVMBuildICmp(l->build, LLVMIntEQ, next, chunk->end, "");
+    }
+    LLVMValueRef left = LLVMBuildNUWSub(l->build, chunk->left, one, "");
+    add_incoming(chunk->left, left, LLVMGetInsertBlock(l->build));
+    return LLVMBuildICmp(l->build, LLVMIntEQ, chunk->left, cns_jit_int(l, 0), "");
+}
+
 /* The latch of a loop in chunks: round the inner loop, round the chunks, or out. */
 static cns_status emit_chunk_latch(cns_jit_lower *l, cns_ir_block_id id, uint32_t loop) {
     const cns_ir_block *latch = &l->function->blocks[id];
@@ -316,8 +377,7 @@ static cns_status emit_chunk_latch(cns_jit_lower *l, cns_ir_block_id id, uint32_
                                       l->function->name, ARGUMENTS_MAX);
     }
     read_arguments(l, &latch->edges[1], loop, next);
-    LLVMValueRef left = LLVMBuildNUWSub(l->build, chunk->left, cns_jit_int(l, 1), "");
-    LLVMValueRef over = LLVMBuildICmp(l->build, LLVMIntEQ, chunk->left, cns_jit_int(l, 0), "");
+    LLVMValueRef over = end_counting(l, chunk);
     LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
     LLVMBasicBlockRef after = cns_jit_block(l, "chunk.done");
     LLVMBasicBlockRef more = cns_jit_block(l, "chunk.more");
@@ -329,7 +389,6 @@ static cns_status emit_chunk_latch(cns_jit_lower *l, cns_ir_block_id id, uint32_
     } else {
         set_property(l, branch, cns_jit_loop_property(l, loop));
     }
-    add_incoming(chunk->left, left, from);
     for (uint32_t i = 0; i < header->parameter_count; i++) {
         if (header->parameters[i] != chunk->match.remaining) {
             add_incoming(l->phis[header->parameters[i]], next[i], from);
@@ -359,10 +418,7 @@ static void begin_chunks(cns_jit_lower *l, uint32_t loop) {
     chunk->remaining = chunk->phis[place];
     LLVMValueRef sizes[2] = {chunk->remaining, cns_jit_int(l, l->poll_every - 1)};
     chunk->size = cns_jit_intrinsic(l, "llvm.umin", l->type.i64, sizes, 2);
-    LLVMBuildBr(l->build, l->blocks[id]);
-    LLVMPositionBuilderAtEnd(l->build, l->blocks[id]);
-    chunk->left = LLVMBuildPhi(l->build, l->type.i64, "left");
-    add_incoming(chunk->left, chunk->size, chunk->head);
+    begin_counting(l, loop, l->blocks[id]);
     for (uint32_t i = 0; i < header->parameter_count; i++) {
         cns_ir_value parameter = header->parameters[i];
         if (parameter != chunk->match.remaining) {
@@ -478,8 +534,8 @@ static cns_status emit_block(cns_jit_lower *l, cns_ir_block_id id) {
     LLVMPositionBuilderAtEnd(l->build, l->blocks[id]);
     if (headed != CNS_IR_NONE && l->chunks[headed].active) {
         const cns_jit_chunk *chunk = &l->chunks[headed];
-        LLVMValueRef passed = LLVMBuildSub(l->build, chunk->size, chunk->left, "");
-        l->values[chunk->match.remaining] = LLVMBuildSub(l->build, chunk->remaining, passed, "");
+        l->values[chunk->match.remaining] =
+            LLVMBuildSub(l->build, chunk->remaining, passed(l, chunk), "");
     }
     for (cns_ir_value v = block->first; v != CNS_IR_NONE; v = cns_ir_at(l->function, v)->next) {
         emit_instruction(l, v);

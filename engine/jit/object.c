@@ -172,7 +172,7 @@ static cns_status lower(const maker *m, const cns_native_export *kernel, LLVMVal
             return m->jit->services->fail(m->jit->context, CNS_E_LIMIT,
                                           "the name of kernel %s is too long", kernel->symbol);
         }
-        cns_native_options options = {.math = kernel->math};
+        cns_native_options options = {.math = kernel->math, .unattended = true};
         cns_status status = cns_jit_lower_function(m->jit, &options, &m->targets[t],
                                                    kernel->function, m->module, name);
         if (status != CNS_OK) {

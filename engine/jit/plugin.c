@@ -67,13 +67,14 @@ static LLVMOrcCSymbolMapPair symbol_at(cns_jit *jit, const char *name, uint64_t 
     return (LLVMOrcCSymbolMapPair){LLVMOrcLLJITMangleAndIntern(jit->linker, name), symbol};
 }
 
-/* Makes the engine's fork, libm and its vectors known to the linker, and libmvec where the system
- * has it. */
+/* Makes the engine's fork, poll, libm and its vectors known to the linker, and libmvec where the
+ * system has it. */
 static cns_status define_symbols(cns_jit *jit) {
     LLVMOrcCSymbolMapPair pairs[64];
     uint32_t count = 0;
     char why[8];
     pairs[count++] = symbol_at(jit, CNS_JIT_FORK, (uintptr_t)jit->services->fork);
+    pairs[count++] = symbol_at(jit, CNS_JIT_ASK, (uintptr_t)jit->services->poll);
     if (!jit->services->library_open("libmvec.so.1", &jit->vector_math, why, sizeof why)) {
         jit->vector_math = NULL;
     }
@@ -131,10 +132,13 @@ static const char *cpu(const void *instance) {
 /* LLVM's list of targets and its options are globals of its own that are not for two threads: set
  * once, under the loader's lock. Strength reduction takes up to half of the time of code generation
  * and finds little in loops whose indices are affine already; there is no other way to leave it
- * out. An LLVM that does not know the option ignores it. */
+ * out. Scheduling once more behind the register allocator is for processors that run in order. And
+ * conditions that depend on data stay branches of their own: merged, the first one that is
+ * predicted wrong is known later. An LLVM that does not know an option ignores it. */
 __attribute__((constructor)) static void register_target(void) {
-    static const char *const options[] = {"cnsengine", "-disable-lsr"};
-    LLVMParseCommandLineOptions(2, options, NULL);
+    static const char *const options[] = {"cnsengine", "-disable-lsr", "-disable-post-ra",
+                                          "-x86-br-merging-base-cost=0"};
+    LLVMParseCommandLineOptions(sizeof options / sizeof *options, options, NULL);
     (void)LLVMInitializeNativeTarget();
     (void)LLVMInitializeNativeAsmPrinter();
     (void)LLVMInitializeNativeAsmParser(); /* for inline assembly: runtime.c */

@@ -10,6 +10,10 @@ static const cns_libm *find_libm(const cns_context *context, cns_ir_op op, uint3
     return cns_libm_find(op, cns_context_cpu_level(context), lanes);
 }
 
+static cns_status poll(const cns_run *run) {
+    return run->poll ? run->poll(run->poll_user) : CNS_OK;
+}
+
 const cns_native_services *cns_native_services_get(void) {
     static const cns_native_services services = {
         .fail = cns_fail,
@@ -24,6 +28,7 @@ const cns_native_services *cns_native_services_get(void) {
         .for_match = cns_ir_for_match,
         .for_match_early = cns_ir_for_match_early,
         .fork = cns_parallel_run_native,
+        .poll = poll,
         .library_open = cns_os_library_open,
         .library_symbol = cns_os_library_symbol,
         .library_close = cns_os_library_close,

@@ -34,6 +34,8 @@ typedef struct cns_native_services {
     /* Runs a body's iterations in parts: cns_parallel_run_native. */
     uint32_t (*fork)(cns_run *run, const cns_ir_fork *fork, uint32_t (*body)(cns_run *run),
                      cns_vm_value *slots, int64_t step);
+    /* Asks a run's poll, where it has one; what it says. */
+    cns_status (*poll)(const cns_run *run);
     bool (*library_open)(const char *path, void **library, char *why, size_t capacity);
     cns_os_symbol (*library_symbol)(void *library, const char *name);
     void (*library_close)(void *library);
@@ -52,6 +54,7 @@ typedef struct cns_native_options {
     const char *features; /* NULL for the host's */
     uint32_t math;        /* cns_kernel_option */
     uint32_t vector_bits; /* preferred; 0: what pays on the CPU */
+    bool unattended;      /* runs have no poll */
     /* Told what was vectorised and what was not, on the compiling thread; NULL for nobody. The text
      * is gone after the call. */
     void (*remark)(void *user, cns_remark_kind kind, uint32_t site, const char *text);
