@@ -154,7 +154,7 @@ typedef struct cns_jit_lower {
     LLVMValueRef *phis;     /* a parameter's phi, where it is one */
     cns_jit_chunk *chunks;  /* one a loop */
     LLVMBasicBlockRef trap; /* where all traps meet */
-    LLVMValueRef trap_kind, trap_site, trap_payload, trap_other;
+    LLVMValueRef trap_place, trap_payload, trap_other;
     uint32_t cold; /* metadata kind of branch weights */
     LLVMMetadataRef
         weights; /* of branches that are hardly taken; of those that nearly always are */
@@ -168,6 +168,9 @@ typedef struct cns_jit_lower {
 cns_status cns_jit_lower_function(cns_jit *jit, const cns_native_options *options,
                                   const cns_jit_target *target, const cns_ir_function *function,
                                   LLVMModuleRef module, const char *symbol);
+
+/* Whether one of the module's functions has a loop for LLVM to unroll. */
+bool cns_jit_may_unroll(LLVMModuleRef module);
 
 /* The bodies that a function forks, and those that they fork, before the function itself. */
 cns_status cns_jit_lower_bodies(cns_jit *jit, const cns_native_options *options,

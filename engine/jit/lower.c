@@ -80,17 +80,20 @@ static LLVMValueRef as_bits(const cns_jit_lower *l, LLVMValueRef value) {
                                             : value;
 }
 
+/* A trap's site and kind go together, as one constant. */
+enum { KIND_BITS = 4, KIND_MASK = (1 << KIND_BITS) - 1 };
+_Static_assert(CNS_TRAP_STOPPED <= KIND_MASK, "the last kind");
+
 /* Ends the current block with a jump to the trap's. */
 static void emit_trap(cns_jit_lower *l, cns_trap_kind kind, uint32_t site, LLVMValueRef payload,
                       LLVMValueRef other) {
     LLVMValueRef zero = cns_jit_int(l, 0);
-    LLVMValueRef values[4] = {LLVMConstInt(l->type.i32, kind, 0),
-                              LLVMConstInt(l->type.i32, site, 0),
+    LLVMValueRef values[3] = {cns_jit_int(l, (int64_t)site << KIND_BITS | kind),
                               payload ? as_bits(l, payload) : zero, other ? other : zero};
-    LLVMValueRef phis[4] = {l->trap_kind, l->trap_site, l->trap_payload, l->trap_other};
+    LLVMValueRef phis[3] = {l->trap_place, l->trap_payload, l->trap_other};
     LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
     LLVMBuildBr(l->build, l->trap);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         LLVMAddIncoming(phis[i], &values[i], &from, 1);
     }
 }
@@ -112,16 +115,20 @@ void cns_jit_guard(cns_jit_lower *l, LLVMValueRef bad, cns_trap_kind kind, uint3
 
 static void emit_trap_block(cns_jit_lower *l) {
     LLVMPositionBuilderAtEnd(l->build, l->trap);
-    if (!LLVMCountIncoming(l->trap_kind)) {
+    if (!LLVMCountIncoming(l->trap_place)) {
         LLVMDeleteBasicBlock(l->trap);
         return;
     }
     size_t base = offsetof(cns_run, trap);
-    set_field(l, l->run, base + offsetof(cns_trap, kind), l->trap_kind);
-    set_field(l, l->run, base + offsetof(cns_trap, site), l->trap_site);
+    LLVMValueRef kind = LLVMBuildAnd(l->build, l->trap_place, cns_jit_int(l, KIND_MASK), "");
+    LLVMValueRef site = LLVMBuildLShr(l->build, l->trap_place, cns_jit_int(l, KIND_BITS), "");
+    kind = LLVMBuildTrunc(l->build, kind, l->type.i32, "kind");
+    set_field(l, l->run, base + offsetof(cns_trap, kind), kind);
+    set_field(l, l->run, base + offsetof(cns_trap, site),
+              LLVMBuildTrunc(l->build, site, l->type.i32, "site"));
     set_field(l, l->run, base + offsetof(cns_trap, integer), l->trap_payload);
     set_field(l, l->run, base + offsetof(cns_trap, other), l->trap_other);
-    LLVMBuildRet(l->build, l->trap_kind);
+    LLVMBuildRet(l->build, kind);
 }
 
 /* ---- polls ----------------------------------------------------------------------------------- */
@@ -256,7 +263,7 @@ static cns_status enter_loop(cns_jit_lower *l, uint32_t loop, LLVMValueRef *argu
     return CNS_OK;
 }
 
-enum { ARGUMENTS_MAX = 512 };
+enum { ARGUMENTS_MAX = 512, UNROLLED_MAX = 256 };
 
 /* Iterations of the chunk before this one. */
 static LLVMValueRef passed(const cns_jit_lower *l, const cns_jit_chunk *chunk) {
@@ -608,8 +615,7 @@ static void make_constants(cns_jit_lower *l) {
 static void make_trap(cns_jit_lower *l) {
     l->trap = cns_jit_block(l, "trap");
     LLVMPositionBuilderAtEnd(l->build, l->trap);
-    l->trap_kind = LLVMBuildPhi(l->build, l->type.i32, "kind");
-    l->trap_site = LLVMBuildPhi(l->build, l->type.i32, "site");
+    l->trap_place = LLVMBuildPhi(l->build, l->type.i64, "place");
     l->trap_payload = LLVMBuildPhi(l->build, l->type.i64, "payload");
     l->trap_other = LLVMBuildPhi(l->build, l->type.i64, "other");
     l->cold = LLVMGetMDKindIDInContext(l->llvm, "prof", 4);
@@ -686,6 +692,23 @@ static cns_status emit_all(cns_jit_lower *l, const char *symbol) {
     return status;
 }
 
+/* ---- loops that can be unrolled ---------------------------------------------------------------
+ */
+
+/* A note in the module: it has a loop that runs a small, constant number of times. */
+static const char note[] = "cns.unroll";
+
+static void note_short_loop(const cns_jit_lower *l, const cns_ir_for *match) {
+    const cns_ir_instruction *count = cns_ir_at(l->function, match->initial_remaining);
+    if (count->op == CNS_IR_CONST_I64 && count->i >= 0 && count->i < UNROLLED_MAX) {
+        (void)LLVMGetOrInsertNamedMetadata(l->module, note, sizeof note - 1);
+    }
+}
+
+bool cns_jit_may_unroll(LLVMModuleRef module) {
+    return LLVMGetNamedMetadata(module, note, sizeof note - 1) != NULL;
+}
+
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
 static void find_chunks(cns_jit_lower *l, LLVMValueRef *phis) {
@@ -694,6 +717,9 @@ static void find_chunks(cns_jit_lower *l, LLVMValueRef *phis) {
         chunk->counted = l->jit->services->for_match(l->function, &l->shape, i, &chunk->match);
         chunk->open = !chunk->counted &&
                       l->jit->services->for_match_early(l->function, &l->shape, i, &chunk->match);
+        if (chunk->counted || chunk->open) {
+            note_short_loop(l, &chunk->match);
+        }
         chunk->cold = is_cold(l, i);
         chunk->active =
             (chunk->counted || chunk->open) && l->shape.loops[i].innermost && !chunk->cold;

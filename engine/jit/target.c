@@ -130,14 +130,16 @@ void cns_jit_target_deinit(cns_jit *jit, cns_jit_target *target) {
 /* What is left to do: the engine's own passes come first, and loops are made as LLVM's vectoriser
  * wants them (entered by a test, one latch, indices that do not wrap). What is hoisted leaves small
  * branches for simplifycfg, and the selections that it makes of them must be tidy (instcombine), or
- * loops that count under a condition stay scalar. LLVM's -O2 takes three times as long for code
- * that is no faster. */
-static const char passes[] =
-    "function<eager-inv>("
-    "mem2reg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg,"
-    "loop-mssa(loop-rotate,licm),simplifycfg,instcombine<no-verify-fixpoint>,"
-    "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),"
-    "loop-unroll<O2;no-runtime>,early-cse,simplifycfg)";
+ * loops that count under a condition stay scalar. Only loops whose counts are constants are ever
+ * unrolled. LLVM's -O2 takes three times as long for code that is no faster. */
+#define PASSES(unroll)                                                                             \
+    "function<eager-inv>("                                                                         \
+    "mem2reg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg,"                               \
+    "loop-mssa(loop-rotate,licm),instcombine<no-verify-fixpoint>,"                                 \
+    "loop-vectorize,simplifycfg,loop-mssa(licm)," unroll "early-cse,simplifycfg)"
+
+static const char passes[] = PASSES("");
+static const char unrolling[] = PASSES("loop-unroll<O2;no-runtime>,");
 
 cns_status cns_jit_optimise(cns_jit *jit, const cns_jit_target *target, LLVMModuleRef module) {
 #ifdef CNS_DEBUG
@@ -154,7 +156,8 @@ cns_status cns_jit_optimise(cns_jit *jit, const cns_jit_target *target, LLVMModu
     LLVMPassBuilderOptionsSetLoopVectorization(options, 1);
     LLVMPassBuilderOptionsSetLoopInterleaving(options, 1);
     LLVMPassBuilderOptionsSetLoopUnrolling(options, 1);
-    LLVMErrorRef error = LLVMRunPasses(module, passes, target->machine, options);
+    const char *chosen = cns_jit_may_unroll(module) ? unrolling : passes;
+    LLVMErrorRef error = LLVMRunPasses(module, chosen, target->machine, options);
     LLVMDisposePassBuilderOptions(options);
     return error ? cns_jit_error(jit, "the passes failed", error) : CNS_OK;
 }
