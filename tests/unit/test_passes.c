@@ -338,6 +338,42 @@ static const golden goldens[] = {
      "  n = select.i64 c, s, i\n  t = mul.f64 m, x\n  u = neg.f64 m\n"
      "  v = select.f64 b, t, u\n"
      "  return v, n\n"},
+    /* a load that is proven is one on no condition; others are not */
+    {"s",
+     "  branch b 1() 2(x)\n"
+     "block 1():\n"
+     "  v = load f, i proven\n  jump 2(v)\n"
+     "block 2(m: f64):\n"
+     "  branch b 3() 4(y)\n"
+     "block 3():\n"
+     "  w = load f, j\n  jump 4(w)\n"
+     "block 4(n: f64):\n"
+     "  return m, n\n",
+     "  v = load f, i proven\n  s = select.f64 b, v, x\n  jump 1(s)\n"
+     "block 1(m: f64):\n"
+     "  branch b 2() 3(y)\n"
+     "block 2():\n"
+     "  w = load f, j\n  jump 3(w)\n"
+     "block 3(n: f64):\n"
+     "  return m, n\n"},
+    /* nor those that the test proves, which is the branch itself */
+    {"s",
+     "  c = within f, i, j, i\n"
+     "  branch c 1() 2()\n"
+     "block 1():\n"
+     "  v = load f, i proven\n  jump 3(v)\n"
+     "block 2() cold:\n"
+     "  jump 3(x)\n"
+     "block 3(m: f64):\n"
+     "  return m\n",
+     "  c = within f, i, j, i\n"
+     "  branch c 1() 2()\n"
+     "block 1():\n"
+     "  v = load f, i proven\n  jump 3(v)\n"
+     "block 2() cold:\n"
+     "  jump 3(x)\n"
+     "block 3(m: f64):\n"
+     "  return m\n"},
     /* not what may trap, has an effect or is dear */
     {"s",
      "  branch b 1() 2(i)\n"
