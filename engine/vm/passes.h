@@ -26,9 +26,9 @@ cns_status cns_pass_dead(cns_ir_function *function);
 cns_status cns_pass_hoist(cns_ir_function *function);
 /* Bounds checks of counted loops: where every index is affine in the loop's, one WITHIN test
  * before the loop chooses between a copy whose accesses are PROVEN and the loop as it was, which
- * traps at the right moment. */
+ * traps at the right moment. Only where that likely pays for the copy. */
 cns_status cns_pass_bounds(cns_ir_function *function);
-/* Small diamonds without effects become SELECTs. */
+/* Small diamonds without effects become SELECTs, with the loads in them that are PROVEN. */
 cns_status cns_pass_select(cns_ir_function *function);
 /* The index of a counted loop is stepped by a sum that nothing else uses. */
 cns_status cns_pass_steps(cns_ir_function *function);
