@@ -2,10 +2,13 @@
  *
  * spmd.c - code that runs groups of iterations at once, as spmd.h describes it.
  *
- * Blocks become one straight line; only inner loops branch. A mask is a vector of i1; what lanes
- * outside of it compute is never stored, tested or divided by. Where a lane would trap, the group
- * is left for the loop as it was, which starts again at the group's first iteration: nothing was
- * stored yet (spmd_plan.c saw to it). The same loop takes over where buffers overlap.
+ * Blocks become one straight line; only inner loops branch. What lanes outside of a mask compute is
+ * never stored, tested or divided by. Where a lane would trap, the group is left for the loop as it
+ * was, which starts again at the group's first iteration: nothing was stored yet (spmd_plan.c saw
+ * to it). The same loop takes over where buffers overlap.
+ *
+ * A group is two of the machine's vectors wide: what one iteration computes hangs together, and a
+ * second vector fills the time in which the first one waits.
  */
 #include "jit/spmd.h"
 
@@ -14,7 +17,9 @@
 /* An inner loop while its code is made. */
 typedef struct frame {
     const cns_spmd_loop *inner;
+    uint32_t ways;     /* out of it: one where all exits lead to the same block, else one an exit */
     LLVMValueRef mask; /* at its header */
+    LLVMValueRef entered;
     LLVMValueRef mask_phi;
     LLVMValueRef parameter_phis[CNS_SPMD_PARAMETERS];
     LLVMValueRef next_mask; /* of the lanes that go round */
@@ -31,6 +36,9 @@ struct cns_jit_group {
     cns_jit_lower *l;
     cns_spmd_plan plan;
     uint32_t lanes;
+    /* Masks are vectors of i1 where the machine has registers for them; elsewhere of i64, 0 or -1:
+     * an i1 that goes round a loop would become a short integer there, to be widened each time. */
+    bool wide;
     LLVMTypeRef mask_type;
     LLVMValueRef *scalars; /* of uniform and strided values; lane 0's */
     LLVMValueRef *vectors; /* of varying ones */
@@ -107,24 +115,48 @@ static LLVMValueRef vector_at(const group *g, cns_ir_value v) {
     }
 }
 
+static LLVMValueRef call(const group *g, const char *name, LLVMTypeRef *types, uint32_t type_count,
+                         LLVMValueRef *operands, uint32_t count) {
+    const cns_jit_lower *l = g->l;
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, types, type_count);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(l->llvm, id, types, type_count);
+    return LLVMBuildCall2(l->build, signature, function, operands, count, "");
+}
+
 /* ---- masks ----------------------------------------------------------------------------------- */
 
 static LLVMValueRef none(const group *g) {
     return LLVMConstNull(g->mask_type);
 }
 
+static LLVMValueRef mask_of(const group *g, LLVMValueRef condition) {
+    return g->wide ? LLVMBuildSExt(g->l->build, condition, g->mask_type, "") : condition;
+}
+
+/* A mask as a vector of i1. */
+static LLVMValueRef lanes_of(const group *g, LLVMValueRef mask) {
+    return g->wide ? LLVMBuildICmp(g->l->build, LLVMIntSLT, mask, none(g), "") : mask;
+}
+
 /* Lanes of `mask` where `condition` holds; it may be poison elsewhere. */
 static LLVMValueRef both(const group *g, LLVMValueRef mask, LLVMValueRef condition) {
-    return LLVMBuildSelect(g->l->build, mask, condition, none(g), "");
+    if (!g->wide) {
+        return LLVMBuildSelect(g->l->build, mask, condition, none(g), "");
+    }
+    LLVMValueRef sound = LLVMBuildFreeze(g->l->build, condition, "");
+    return LLVMBuildAnd(g->l->build, mask, mask_of(g, sound), "");
 }
 
 static LLVMValueRef any(const group *g, LLVMValueRef mask) {
     LLVMTypeRef bits = LLVMIntTypeInContext(g->l->llvm, g->lanes);
-    return LLVMBuildIsNotNull(g->l->build, LLVMBuildBitCast(g->l->build, mask, bits, ""), "");
+    LLVMValueRef all = g->wide ? call(g, "llvm.vector.reduce.or", &g->mask_type, 1, &mask, 1)
+                               : LLVMBuildBitCast(g->l->build, mask, bits, "");
+    return LLVMBuildIsNotNull(g->l->build, all, "");
 }
 
 static LLVMValueRef blend(const group *g, LLVMValueRef mask, LLVMValueRef yes, LLVMValueRef no) {
-    return no ? LLVMBuildSelect(g->l->build, mask, yes, no, "") : yes;
+    return no ? LLVMBuildSelect(g->l->build, lanes_of(g, mask), yes, no, "") : yes;
 }
 
 static LLVMValueRef join(const group *g, LLVMValueRef a, LLVMValueRef b) {
@@ -146,15 +178,6 @@ void cns_jit_group_guard(cns_jit_lower *l, LLVMValueRef bad) {
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
-
-static LLVMValueRef call(const group *g, const char *name, LLVMTypeRef *types, uint32_t type_count,
-                         LLVMValueRef *operands, uint32_t count) {
-    const cns_jit_lower *l = g->l;
-    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, types, type_count);
-    LLVMTypeRef signature = LLVMIntrinsicGetType(l->llvm, id, types, type_count);
-    return LLVMBuildCall2(l->build, signature, function, operands, count, "");
-}
 
 static void check_index(group *g, const cns_ir_instruction *code) {
     cns_jit_lower *l = g->l;
@@ -203,7 +226,8 @@ static void load(group *g, cns_ir_value v) {
         loaded = LLVMBuildLoad2(l->build, element, place, "");
     } else {
         LLVMTypeRef types[2] = {vector_of(g, element), LLVMTypeOf(place)};
-        LLVMValueRef operands[4] = {place, element_size(g, type), g->mask, LLVMConstNull(types[0])};
+        LLVMValueRef operands[4] = {place, element_size(g, type), lanes_of(g, g->mask),
+                                    LLVMConstNull(types[0])};
         loaded = call(g, row ? "llvm.masked.load" : "llvm.masked.gather", types, 2, operands, 4);
     }
     if (type == CNS_U64) {
@@ -229,7 +253,7 @@ static void store(group *g, const cns_ir_instruction *code) {
     LLVMValueRef place = address(g, code, type, row);
     LLVMValueRef narrow = cns_jit_narrow(l, type, value, real, g->lanes);
     LLVMTypeRef types[2] = {LLVMTypeOf(narrow), LLVMTypeOf(place)};
-    LLVMValueRef operands[4] = {narrow, place, element_size(g, type), g->mask};
+    LLVMValueRef operands[4] = {narrow, place, element_size(g, type), lanes_of(g, g->mask)};
     call(g, row ? "llvm.masked.store" : "llvm.masked.scatter", types, 2, operands, 4);
 }
 
@@ -300,27 +324,34 @@ static void go_on(group *g, cns_ir_block_id target, LLVMValueRef mask, LLVMValue
 static void go_round(group *g, frame *f, LLVMValueRef mask, LLVMValueRef *arguments) {
     const cns_ir_block *header = block_at(g, g->l->shape.loops[f->inner->loop].header);
     for (uint32_t i = 0; i < header->parameter_count; i++) {
-        f->next[i] = kind_of(g, header->parameters[i]) == CNS_SPMD_VARYING
-                         ? blend(g, mask, arguments[i], f->next[i])
-                         : arguments[i];
+        bool varying = kind_of(g, header->parameters[i]) == CNS_SPMD_VARYING;
+        f->next[i] = varying ? blend(g, mask, arguments[i], f->next[i]) : arguments[i];
     }
     f->next_mask = join(g, mask, f->next_mask);
 }
 
-/* Lanes that leave keep what they have then. */
+/* Where an exit's lanes and arguments are gathered. */
+static uint32_t way_of(const frame *f, cns_spmd_exit exit) {
+    uint32_t e = 0;
+    while (f->inner->exits[e].from != exit.from || f->inner->exits[e].edge != exit.edge) {
+        e++;
+    }
+    return f->ways == 1 ? 0 : e;
+}
+
+/* Lanes that leave keep what they have then. All that entered leave: where there is but one way,
+ * its lanes are known before. */
 static void leave(group *g, frame *f, cns_spmd_exit exit, LLVMValueRef mask,
                   LLVMValueRef *arguments) {
-    uint32_t count = block_at(g, exit.from)->edges[exit.edge].count;
-    for (uint32_t e = 0; e < f->inner->exit_count; e++) {
-        if (f->inner->exits[e].from != exit.from || f->inner->exits[e].edge != exit.edge) {
-            continue;
-        }
-        f->exit_masks[e] = f->inner->uniform ? mask : join(g, mask, f->exit_phis[e]);
-        for (uint32_t i = 0; i < count; i++) {
-            f->exit_arguments[e][i] =
-                f->inner->uniform ? arguments[i]
-                                  : blend(g, mask, arguments[i], f->exit_argument_phis[e][i]);
-        }
+    uint32_t count = block_at(g, exit.from)->edges[exit.edge].count, way = way_of(f, exit);
+    if (f->inner->uniform) {
+        f->exit_masks[way] = mask;
+    } else if (f->ways > 1) {
+        f->exit_masks[way] = join(g, mask, f->exit_masks[way]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        LLVMValueRef before = f->inner->uniform ? NULL : f->exit_arguments[way][i];
+        f->exit_arguments[way][i] = blend(g, mask, arguments[i], before);
     }
 }
 
@@ -388,31 +419,55 @@ static void incoming(LLVMValueRef phi, LLVMValueRef value, LLVMBasicBlockRef fro
     LLVMAddIncoming(phi, &value, &from, 1);
 }
 
+/* A phi that is 0 on the way in. */
+static LLVMValueRef empty(const group *g, LLVMTypeRef type, LLVMBasicBlockRef from) {
+    LLVMValueRef phi = phi_of(g, type);
+    incoming(phi, LLVMConstNull(type), from);
+    return phi;
+}
+
+/* A parameter of the header that is used behind the loop: lanes that have left keep it, so that
+ * behind the loop it is what it was when they left. */
+static bool is_kept(const group *g, const cns_spmd_loop *inner, cns_ir_value v) {
+    const cns_ir_instruction *code = cns_ir_at(g->l->function, v);
+    bool used = false;
+    for (uint32_t i = 0; i < inner->out_count; i++) {
+        used = used || inner->out[i] == v;
+    }
+    return used && !inner->uniform && kind_of(g, v) == CNS_SPMD_VARYING &&
+           code->op == CNS_IR_PARAM && code->block == g->l->shape.loops[inner->loop].header;
+}
+
+static const cns_ir_edge *edge_of(const group *g, cns_spmd_exit exit) {
+    return &block_at(g, exit.from)->edges[exit.edge];
+}
+
 /* Where all lanes leave at once, what they leave with is what there is then. */
 static void begin_exits(group *g, frame *f, LLVMBasicBlockRef from) {
     const cns_spmd_loop *inner = f->inner;
-    for (uint32_t e = 0; e < inner->exit_count && !inner->uniform; e++) {
-        const cns_ir_edge *edge = &block_at(g, inner->exits[e].from)->edges[inner->exits[e].edge];
-        f->exit_masks[e] = f->exit_phis[e] = phi_of(g, g->mask_type);
-        incoming(f->exit_phis[e], none(g), from);
+    f->ways = inner->joint ? 1 : inner->exit_count;
+    f->exit_masks[0] = f->entered;
+    for (uint32_t e = 0; e < f->ways && !inner->uniform; e++) {
+        const cns_ir_edge *edge = edge_of(g, inner->exits[e]);
+        if (f->ways > 1) {
+            f->exit_masks[e] = f->exit_phis[e] = empty(g, g->mask_type, from);
+        }
         for (uint32_t i = 0; i < edge->count; i++) {
             LLVMTypeRef type = vector_of(g, type_of(g, edge->arguments[i]));
-            f->exit_arguments[e][i] = f->exit_argument_phis[e][i] = phi_of(g, type);
-            incoming(f->exit_argument_phis[e][i], LLVMConstNull(type), from);
+            f->exit_arguments[e][i] = f->exit_argument_phis[e][i] = empty(g, type, from);
         }
     }
     for (uint32_t i = 0; i < inner->out_count && !inner->uniform; i++) {
-        if (kind_of(g, inner->out[i]) == CNS_SPMD_VARYING) {
-            LLVMTypeRef type = vector_of(g, type_of(g, inner->out[i]));
-            f->out_phis[i] = phi_of(g, type);
-            incoming(f->out_phis[i], LLVMConstNull(type), from);
+        cns_ir_value v = inner->out[i];
+        if (kind_of(g, v) == CNS_SPMD_VARYING && !is_kept(g, inner, v)) {
+            f->out_phis[i] = empty(g, vector_of(g, type_of(g, v)), from);
         }
     }
 }
 
 static void begin_loop(group *g, frame *f, LLVMBasicBlockRef from) {
     const cns_ir_block *header = block_at(g, g->l->shape.loops[f->inner->loop].header);
-    f->mask = g->mask;
+    f->mask = f->entered = g->mask;
     if (!f->inner->uniform) {
         f->mask_phi = phi_of(g, g->mask_type);
         incoming(f->mask_phi, g->mask, from);
@@ -425,6 +480,7 @@ static void begin_loop(group *g, frame *f, LLVMBasicBlockRef from) {
         f->parameter_phis[i] = phi_of(g, varying ? vector_of(g, type_of(g, v)) : type_of(g, v));
         incoming(f->parameter_phis[i], *place, from);
         *place = f->parameter_phis[i];
+        f->next[i] = is_kept(g, f->inner, v) ? *place : NULL;
     }
     begin_exits(g, f, from);
     g->mask = f->mask;
@@ -443,21 +499,29 @@ static void end_loop(group *g, frame *f, LLVMBasicBlockRef body) {
         }
     }
     LLVMValueRef again = inner->uniform ? f->again : any(g, f->next_mask);
+    LLVMBasicBlockRef more = cns_jit_block(l, "lanes.more"), out = cns_jit_block(l, "lanes.out");
+    LLVMBuildCondBr(l->build, again, more, out);
+    /* On the way back, so that what the poll's call makes of registers stays out of the body. */
+    LLVMPositionBuilderAtEnd(l->build, more);
     l->group = NULL; /* a poll stops the run, not the group */
     cns_jit_poll(l, header->site);
     l->group = g;
-    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build), out = cns_jit_block(l, "lanes.out");
-    LLVMBuildCondBr(l->build, again, body, out);
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
+    LLVMBuildBr(l->build, body);
     if (f->mask_phi) {
         incoming(f->mask_phi, f->next_mask, from);
     }
     for (uint32_t i = 0; i < header->parameter_count; i++) {
         incoming(f->parameter_phis[i], f->next[i], from);
+        if (is_kept(g, inner, header->parameters[i])) {
+            g->vectors[header->parameters[i]] = f->next[i];
+        }
     }
-    for (uint32_t e = 0; e < inner->exit_count && !inner->uniform; e++) {
-        incoming(f->exit_phis[e], f->exit_masks[e], from);
-        uint32_t count = block_at(g, inner->exits[e].from)->edges[inner->exits[e].edge].count;
-        for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t e = 0; e < f->ways && !inner->uniform; e++) {
+        if (f->exit_phis[e]) {
+            incoming(f->exit_phis[e], f->exit_masks[e], from);
+        }
+        for (uint32_t i = 0; i < edge_of(g, inner->exits[e])->count; i++) {
             incoming(f->exit_argument_phis[e][i], f->exit_arguments[e][i], from);
         }
     }
@@ -486,10 +550,11 @@ static void merge_skipped(group *g, frame *f, LLVMBasicBlockRef skip) {
     LLVMPositionBuilderAtEnd(l->build, skip);
     LLVMBuildBr(l->build, on);
     LLVMPositionBuilderAtEnd(l->build, on);
-    for (uint32_t e = 0; e < inner->exit_count; e++) {
-        uint32_t count = block_at(g, inner->exits[e].from)->edges[inner->exits[e].edge].count;
-        f->exit_masks[e] = merge(g, f->exit_masks[e], from, skip);
-        for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t e = 0; e < f->ways; e++) {
+        if (f->exit_masks[e] != f->entered) {
+            f->exit_masks[e] = merge(g, f->exit_masks[e], from, skip);
+        }
+        for (uint32_t i = 0; i < edge_of(g, inner->exits[e])->count; i++) {
             f->exit_arguments[e][i] = merge(g, f->exit_arguments[e][i], from, skip);
         }
     }
@@ -533,7 +598,7 @@ static void emit_loop(group *g, const cns_spmd_loop *inner) {
     end_loop(g, f, body);
     g->current = outer;
     merge_skipped(g, f, skip);
-    for (uint32_t e = 0; e < inner->exit_count; e++) {
+    for (uint32_t e = 0; e < f->ways; e++) {
         take(g, inner->exits[e], f->exit_masks[e], f->exit_arguments[e]);
     }
 }
@@ -596,7 +661,7 @@ static void emit_group(group *g, LLVMValueRef remaining, LLVMValueRef index) {
     if (index) {
         g->scalars[g->plan.match.index] = index;
     }
-    g->masks[0] = LLVMBuildICmp(l->build, LLVMIntULE, ramp(g, 1), behind, "");
+    g->masks[0] = mask_of(g, LLVMBuildICmp(l->build, LLVMIntULE, ramp(g, 1), behind, ""));
     emit_blocks(g, g->plan.first, g->plan.last);
 }
 
@@ -731,8 +796,9 @@ cns_status cns_jit_spmd(cns_jit_lower *l, uint32_t loop, LLVMValueRef *entry) {
     if (!g) {
         return l->jit->services->memory_status(l->jit->context, group_size(l));
     }
-    g->lanes = l->target->lanes;
-    g->mask_type = LLVMVectorType(l->type.i1, g->lanes);
+    g->lanes = 2 * l->target->lanes;
+    g->wide = l->target->lanes < 8;
+    g->mask_type = LLVMVectorType(g->wide ? l->type.i64 : l->type.i1, g->lanes);
     l->group = g;
     cns_status status = emit_groups(g, entry);
     l->group = NULL;

@@ -38,6 +38,7 @@ typedef struct cns_spmd_loop {
     cns_ir_block_id last;
     bool uniform; /* counted, by a count that all lanes have: they go round together */
     cns_ir_for match;
+    bool joint; /* all exits lead to the same block */
     uint32_t exit_count;
     cns_spmd_exit exits[CNS_SPMD_EXITS];
     uint32_t out_count;

@@ -75,6 +75,7 @@ static bool edges_lead_on(const cns_jit_lower *l, const cns_spmd_plan *p) {
 }
 
 static bool find_exits(const cns_jit_lower *l, const cns_spmd_plan *p, cns_spmd_loop *inner) {
+    cns_ir_block_id target = CNS_IR_NONE;
     for (cns_ir_block_id b = l->shape.loops[inner->loop].header; b <= inner->last; b++) {
         const cns_ir_block *block = block_at(l, b);
         for (uint32_t e = 0; e < edge_count(block); e++) {
@@ -82,6 +83,9 @@ static bool find_exits(const cns_jit_lower *l, const cns_spmd_plan *p, cns_spmd_
                 if (inner->exit_count == CNS_SPMD_EXITS || block->edges[e].target > p->last) {
                     return false;
                 }
+                inner->joint = inner->exit_count == 0 ||
+                               (inner->joint && block->edges[e].target == target);
+                target = block->edges[e].target;
                 inner->exits[inner->exit_count++] = (cns_spmd_exit){b, e};
             }
         }
