@@ -146,6 +146,7 @@ typedef struct cns_jit_lower {
     LLVMValueRef code; /* the function */
     LLVMValueRef run;
     LLVMValueRef slots;   /* of forks: cns_vm_value; NULL without */
+    LLVMValueRef scratch; /* for an operand of vector functions; NULL until one is called */
     LLVMValueRef budget;  /* iterations until the next poll; a variable in memory for mem2reg */
     int64_t poll_every;   /* what it begins with */
     LLVMValueRef *values; /* of every instruction; a buffer's is its data */

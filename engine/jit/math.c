@@ -71,22 +71,6 @@ static const char *approximate_name(const cns_jit_lower *l, const cns_jit_math *
     return wanted && jit->services->library_symbol(jit->vector_math, vector) ? vector : NULL;
 }
 
-/* A function of `lanes` lanes that may stand for libm's; NULL where there is none. The code must
- * be for this machine, since the function is in this process. */
-static const char *vector_name(const cns_jit_lower *l, const char *name, uint32_t lanes) {
-    const cns_jit_math *row = rows;
-    while (row < rows + ROWS && strcmp(row->name, name) != 0) {
-        row++;
-    }
-    if (row == rows + ROWS || (lanes != 8 && lanes != 4) || l->target->lanes < lanes ||
-        !l->target->native) {
-        return NULL;
-    }
-    const char *approximate = approximate_name(l, row, lanes);
-    const cns_libm *same = l->jit->services->libm(l->jit->context, row->op, lanes);
-    return approximate ? approximate : same ? same->name : NULL;
-}
-
 static LLVMValueRef lane(const cns_jit_lower *l, uint32_t i) {
     return LLVMConstInt(l->type.i32, i, 0);
 }
@@ -106,12 +90,82 @@ static LLVMValueRef call_each(cns_jit_lower *l, const char *name, LLVMValueRef *
     return all;
 }
 
+/* Both halves by a function of half as many lanes. */
+static LLVMValueRef call_halves(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
+                                uint32_t count, uint32_t lanes) {
+    LLVMValueRef results[2], places[16];
+    for (uint32_t i = 0; i < lanes; i++) {
+        places[i] = lane(l, i);
+    }
+    for (uint32_t half = 0; half < 2; half++) {
+        LLVMValueRef parts[2];
+        LLVMValueRef which = LLVMConstVector(places + half * lanes / 2, lanes / 2);
+        for (uint32_t k = 0; k < count; k++) {
+            parts[k] = LLVMBuildShuffleVector(l->build, operands[k], operands[k], which, "");
+        }
+        results[half] = call(l, name, parts, count, lanes / 2);
+    }
+    LLVMValueRef all = LLVMConstVector(places, lanes);
+    return LLVMBuildShuffleVector(l->build, results[0], results[1], all, "");
+}
+
+/* Memory for one operand, in the function's first block. */
+static LLVMValueRef make_scratch(cns_jit_lower *l, LLVMTypeRef type) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(l->build);
+    LLVMPositionBuilderBefore(l->build,
+                              LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(l->code)));
+    LLVMValueRef made = LLVMBuildAlloca(l->build, type, "lanes");
+    LLVMPositionBuilderAtEnd(l->build, here);
+    return made;
+}
+
+/* By a function that replaces its operand in memory. Two vectors do not come back in registers by
+ * all conventions, and those that C compilers have for them differ. */
+static LLVMValueRef call_in_memory(cns_jit_lower *l, const char *name, LLVMValueRef operand) {
+    LLVMTypeRef type = LLVMFunctionType(l->type.none, &l->type.pointer, 1, 0);
+    LLVMValueRef function = LLVMGetNamedFunction(l->module, name);
+    if (!function) {
+        function = LLVMAddFunction(l->module, name, type);
+        cns_jit_attribute(l, function, "nonlazybind", 0);
+        cns_jit_attribute(l, function, "nounwind", 0);
+        cns_jit_attribute(l, function, "willreturn", 0);
+        cns_jit_attribute(l, function, "nocallback", 0);
+        cns_jit_attribute(l, function, "memory", 3); /* its argument's: read and written */
+    }
+    if (!l->scratch) {
+        l->scratch = make_scratch(l, LLVMTypeOf(operand));
+    }
+    LLVMBuildStore(l->build, operand, l->scratch);
+    LLVMBuildCall2(l->build, type, function, &l->scratch, 1, "");
+    return LLVMBuildLoad2(l->build, LLVMTypeOf(operand), l->scratch, "");
+}
+
+static const cns_jit_math *row_named(const char *name) {
+    const cns_jit_math *row = rows;
+    while (strcmp(row->name, name) != 0) {
+        row++;
+    }
+    return row;
+}
+
+/* Of two of the machine's vectors. The code must be for this machine, since what it calls is in
+ * this process. */
+static LLVMValueRef call_vectors(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
+                                 uint32_t count, uint32_t lanes) {
+    const cns_jit_math *row = row_named(name);
+    uint32_t half = lanes / 2;
+    bool fits = (half == 8 || half == 4) && l->target->lanes >= half && l->target->native;
+    const char *approximate = fits ? approximate_name(l, row, half) : NULL;
+    if (approximate) {
+        return call_halves(l, approximate, operands, count, lanes);
+    }
+    const cns_libm *same = fits ? l->jit->services->libm(l->jit->context, row->op, half) : NULL;
+    return same ? call_in_memory(l, same->name, operands[0])
+                : call_each(l, name, operands, count, lanes);
+}
+
 LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
                                uint32_t count, uint32_t lanes) {
-    if (lanes == 0) {
-        return call(l, name, operands, count, 0);
-    }
-    const char *vector = vector_name(l, name, lanes);
-    return vector ? call(l, vector, operands, count, lanes)
-                  : call_each(l, name, operands, count, lanes);
+    return lanes ? call_vectors(l, name, operands, count, lanes)
+                 : call(l, name, operands, count, 0);
 }

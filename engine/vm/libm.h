@@ -5,7 +5,7 @@
  *
  * The C library is not copied: where its published error bound leaves one result only, that one is
  * computed with vectors; for the few numbers that lie too near to the middle between two doubles
- * (3 to 6 in 100), and for all that is special, the C library is asked. So this holds for any
+ * (3 to 5 in 100), and for all that is special, the C library is asked. So this holds for any
  * version that keeps the bound, whatever its method. Round to nearest is assumed, as by compilers.
  */
 #ifndef CNS_VM_LIBM_H
@@ -18,12 +18,11 @@
 typedef void (*cns_libm_array)(double *values, size_t count);
 
 typedef struct cns_libm {
-    cns_ir_op op; /* CNS_IR_EXP_F64 or CNS_IR_LOG_F64 */
-    uint32_t lanes;
-    /* A vector of `lanes` doubles to another, in the platform's registers for vectors. Under the
-     * names that machine code calls it by. */
+    cns_ir_op op;   /* CNS_IR_EXP_F64 or CNS_IR_LOG_F64 */
+    uint32_t lanes; /* of one of the machine's vectors */
+    /* Replaces 2 * lanes doubles. Under the name that machine code calls it by. */
     const char *name;
-    cns_os_symbol vector;
+    void (*vector)(double *values);
     cns_libm_array array;
 } cns_libm;
 

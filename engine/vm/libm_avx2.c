@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * libm_avx2.c - exp and log of four doubles at once.
+ * libm_avx2.c - exp and log in vectors of four doubles.
  */
 #if defined(__x86_64__)
 
@@ -15,13 +15,26 @@ LIBM_INLINE doubles fma_of(doubles a, doubles b, doubles c) {
     return (doubles)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
 }
 
-/* Four loads: gathers are slow where microcode guards them. */
-LIBM_INLINE doubles look_up(const double table[16], integers index) {
-    return (doubles){table[index[0]], table[index[1]], table[index[2]], table[index[3]]};
+/* Permutations of 32 bits look at three bits of each place: those of the lane, in both halves. */
+LIBM_INLINE integers places_of(integers index) {
+    return (integers)_mm256_shuffle_epi32((__m256i)index, 0xa0);
 }
 
-LIBM_INLINE uint32_t any_of(integers mask) {
-    return (uint32_t)_mm256_movemask_pd((__m256d)mask);
+LIBM_INLINE __m256i permute(const uint32_t half[8], integers places) {
+    __m256i from = _mm256_load_si256((const __m256i *)half);
+    return _mm256_permutevar8x32_epi32(from, (__m256i)places);
+}
+
+LIBM_INLINE doubles look_up(const table from, integers places) {
+    return (doubles)_mm256_blend_epi32(permute(from, places), permute(from + 8, places), 0xaa);
+}
+
+LIBM_INLINE doubles look_up_short(const table from, integers places) {
+    return (doubles)_mm256_slli_epi64(permute(from + 8, places), 32);
+}
+
+LIBM_INLINE uint32_t signs_of(integers lanes) {
+    return (uint32_t)_mm256_movemask_pd((__m256d)lanes);
 }
 
 #else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * libm_avx512.c - exp and log of eight doubles at once.
+ * libm_avx512.c - exp and log in vectors of eight doubles.
  */
 #if defined(__x86_64__)
 
@@ -15,13 +15,23 @@ LIBM_INLINE doubles fma_of(doubles a, doubles b, doubles c) {
     return (doubles)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
 }
 
-LIBM_INLINE doubles look_up(const double table[16], integers index) {
-    return (doubles)_mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index,
-                                           _mm512_load_pd(table + 8));
+/* Of a table's sixteen words: that of the lane for the lower half, the same of the other eight for
+ * the upper half. */
+LIBM_INLINE integers places_of(integers index) {
+    __m512i both = _mm512_shuffle_epi32((__m512i)index, 0xa0);
+    return ((integers)both & INT64_C(0x0000000700000007)) | INT64_C(0x0000000800000000);
 }
 
-LIBM_INLINE uint32_t any_of(integers mask) {
-    return _mm512_movepi64_mask((__m512i)mask);
+LIBM_INLINE doubles look_up(const table from, integers places) {
+    return (doubles)_mm512_permutexvar_epi32((__m512i)places, _mm512_load_si512(from));
+}
+
+LIBM_INLINE doubles look_up_short(const table from, integers places) {
+    return look_up(from, places);
+}
+
+LIBM_INLINE uint32_t signs_of(integers lanes) {
+    return _mm512_movepi64_mask((__m512i)lanes);
 }
 
 #else
