@@ -225,7 +225,9 @@ LLVMValueRef cns_jit_narrow(cns_jit_lower *l, cns_type type, LLVMValueRef value,
 /* Whether `value` does not go into the element; NULL when everything does. */
 LLVMValueRef cns_jit_misfit(cns_jit_lower *l, cns_type type, LLVMValueRef value, bool real,
                             uint32_t lanes);
-/* A declared function of libm (or libmvec). */
+/* Whether it is called with the target's vectors, not lane by lane. */
+bool cns_jit_math_has_vectors(const cns_jit_lower *l, const cns_jit_math *row);
+/* A function of libm, or what stands for it; `lanes` 0, or one or two of the target's vectors. */
 LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
                                uint32_t count, uint32_t lanes);
 

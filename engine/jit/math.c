@@ -61,14 +61,31 @@ static LLVMValueRef call(cns_jit_lower *l, const char *name, LLVMValueRef *opera
     return LLVMBuildCall2(l->build, type, function, operands, count, "");
 }
 
-/* libmvec's function, where the kernel allows its error (at most 4 ulp) and it is there; else
- * NULL. */
-static const char *approximate_name(const cns_jit_lower *l, const cns_jit_math *row,
-                                    uint32_t lanes) {
+/* What stands for a function where the target's vectors are concerned. The code must be for this
+ * machine, since what it calls is in this process. */
+typedef struct vectors {
+    const char *approximate; /* libmvec's, of one vector: where the kernel allows its error, at most
+                                4 ulp; else NULL */
+    const cns_libm *same;    /* else the engine's, with libm's results; NULL where there is none */
+} vectors;
+
+static vectors vectors_of(const cns_jit_lower *l, const cns_jit_math *row) {
     const cns_jit *jit = l->jit;
-    const char *vector = row->vector[lanes == 8 ? CNS_JIT_LANES_8 : CNS_JIT_LANES_4];
-    bool wanted = (l->options->math & CNS_KERNEL_APPROXIMATE) && jit->vector_math && vector;
-    return wanted && jit->services->library_symbol(jit->vector_math, vector) ? vector : NULL;
+    uint32_t lanes = l->target->lanes;
+    if ((lanes != 8 && lanes != 4) || !l->target->native) {
+        return (vectors){NULL, NULL};
+    }
+    const char *name = row->vector[lanes == 8 ? CNS_JIT_LANES_8 : CNS_JIT_LANES_4];
+    bool wanted = (l->options->math & CNS_KERNEL_APPROXIMATE) && jit->vector_math && name;
+    if (wanted && jit->services->library_symbol(jit->vector_math, name)) {
+        return (vectors){name, NULL};
+    }
+    return (vectors){NULL, jit->services->libm(jit->context, row->op, lanes)};
+}
+
+bool cns_jit_math_has_vectors(const cns_jit_lower *l, const cns_jit_math *row) {
+    vectors v = vectors_of(l, row);
+    return v.approximate || v.same;
 }
 
 static LLVMValueRef lane(const cns_jit_lower *l, uint32_t i) {
@@ -90,38 +107,47 @@ static LLVMValueRef call_each(cns_jit_lower *l, const char *name, LLVMValueRef *
     return all;
 }
 
-/* Both halves by a function of half as many lanes. */
-static LLVMValueRef call_halves(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
-                                uint32_t count, uint32_t lanes) {
-    LLVMValueRef results[2], places[16];
-    for (uint32_t i = 0; i < lanes; i++) {
-        places[i] = lane(l, i);
+/* Lanes `first` to `first` + `count` - 1 of the two vectors, one behind the other. */
+static LLVMValueRef slice(cns_jit_lower *l, LLVMValueRef one, LLVMValueRef other, uint32_t first,
+                          uint32_t count) {
+    LLVMValueRef places[16];
+    for (uint32_t i = 0; i < count; i++) {
+        places[i] = lane(l, first + i);
     }
-    for (uint32_t half = 0; half < 2; half++) {
-        LLVMValueRef parts[2];
-        LLVMValueRef which = LLVMConstVector(places + half * lanes / 2, lanes / 2);
+    LLVMValueRef which = LLVMConstVector(places, count);
+    return LLVMBuildShuffleVector(l->build, one, other, which, "");
+}
+
+/* By a function of the target's vectors: one, or one after the other. */
+static LLVMValueRef call_approximate(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
+                                     uint32_t count, uint32_t lanes) {
+    uint32_t width = l->target->lanes;
+    if (lanes == width) {
+        return call(l, name, operands, count, lanes);
+    }
+    LLVMValueRef results[2], parts[2];
+    for (uint32_t i = 0; i < 2; i++) {
         for (uint32_t k = 0; k < count; k++) {
-            parts[k] = LLVMBuildShuffleVector(l->build, operands[k], operands[k], which, "");
+            parts[k] = slice(l, operands[k], operands[k], i * width, width);
         }
-        results[half] = call(l, name, parts, count, lanes / 2);
+        results[i] = call(l, name, parts, count, width);
     }
-    LLVMValueRef all = LLVMConstVector(places, lanes);
-    return LLVMBuildShuffleVector(l->build, results[0], results[1], all, "");
+    return slice(l, results[0], results[1], 0, lanes);
 }
 
 /* Memory for one operand, in the function's first block. */
 static LLVMValueRef make_scratch(cns_jit_lower *l, LLVMTypeRef type) {
     LLVMBasicBlockRef here = LLVMGetInsertBlock(l->build);
-    LLVMPositionBuilderBefore(l->build,
-                              LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(l->code)));
+    LLVMPositionBuilderBefore(l->build, LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(l->code)));
     LLVMValueRef made = LLVMBuildAlloca(l->build, type, "lanes");
     LLVMPositionBuilderAtEnd(l->build, here);
     return made;
 }
 
-/* By a function that replaces its operand in memory. Two vectors do not come back in registers by
- * all conventions, and those that C compilers have for them differ. */
-static LLVMValueRef call_in_memory(cns_jit_lower *l, const char *name, LLVMValueRef operand) {
+/* By a function that replaces two vectors in memory: these do not come back in registers by all
+ * conventions, and C compilers have several. Beside a single vector there are ones. */
+static LLVMValueRef call_same(cns_jit_lower *l, const char *name, LLVMValueRef operand,
+                              uint32_t lanes) {
     LLVMTypeRef type = LLVMFunctionType(l->type.none, &l->type.pointer, 1, 0);
     LLVMValueRef function = LLVMGetNamedFunction(l->module, name);
     if (!function) {
@@ -132,12 +158,19 @@ static LLVMValueRef call_in_memory(cns_jit_lower *l, const char *name, LLVMValue
         cns_jit_attribute(l, function, "nocallback", 0);
         cns_jit_attribute(l, function, "memory", 3); /* its argument's: read and written */
     }
+    if (lanes == l->target->lanes) {
+        LLVMValueRef ones[8];
+        for (uint32_t i = 0; i < lanes; i++) {
+            ones[i] = cns_jit_real(l, 1.0);
+        }
+        operand = slice(l, operand, LLVMConstVector(ones, lanes), 0, 2 * lanes);
+    }
     if (!l->scratch) {
         l->scratch = make_scratch(l, LLVMTypeOf(operand));
     }
     LLVMBuildStore(l->build, operand, l->scratch);
     LLVMBuildCall2(l->build, type, function, &l->scratch, 1, "");
-    return LLVMBuildLoad2(l->build, LLVMTypeOf(operand), l->scratch, "");
+    return LLVMBuildLoad2(l->build, LLVMVectorType(l->type.f64, lanes), l->scratch, "");
 }
 
 static const cns_jit_math *row_named(const char *name) {
@@ -148,24 +181,13 @@ static const cns_jit_math *row_named(const char *name) {
     return row;
 }
 
-/* Of two of the machine's vectors. The code must be for this machine, since what it calls is in
- * this process. */
-static LLVMValueRef call_vectors(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
-                                 uint32_t count, uint32_t lanes) {
-    const cns_jit_math *row = row_named(name);
-    uint32_t half = lanes / 2;
-    bool fits = (half == 8 || half == 4) && l->target->lanes >= half && l->target->native;
-    const char *approximate = fits ? approximate_name(l, row, half) : NULL;
-    if (approximate) {
-        return call_halves(l, approximate, operands, count, lanes);
-    }
-    const cns_libm *same = fits ? l->jit->services->libm(l->jit->context, row->op, half) : NULL;
-    return same ? call_in_memory(l, same->name, operands[0])
-                : call_each(l, name, operands, count, lanes);
-}
-
 LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
                                uint32_t count, uint32_t lanes) {
-    return lanes ? call_vectors(l, name, operands, count, lanes)
-                 : call(l, name, operands, count, 0);
+    if (lanes == 0) {
+        return call(l, name, operands, count, 0);
+    }
+    vectors v = vectors_of(l, row_named(name));
+    return v.approximate ? call_approximate(l, v.approximate, operands, count, lanes)
+           : v.same      ? call_same(l, v.same->name, operands[0], lanes)
+                         : call_each(l, name, operands, count, lanes);
 }

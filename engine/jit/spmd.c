@@ -8,7 +8,8 @@
  * to it). The same loop takes over where buffers overlap.
  *
  * A group is two of the machine's vectors wide: what one iteration computes hangs together, and a
- * second vector fills the time in which the first one waits.
+ * second vector fills the time in which the first one waits. Functions that are called lane by lane
+ * leave no time to fill: one vector then.
  */
 #include "jit/spmd.h"
 
@@ -40,6 +41,7 @@ struct cns_jit_group {
      * an i1 that goes round a loop would become a short integer there, to be widened each time. */
     bool wide;
     LLVMTypeRef mask_type;
+    LLVMValueRef whole;    /* whether all lanes have an iteration */
     LLVMValueRef *scalars; /* of uniform and strided values; lane 0's */
     LLVMValueRef *vectors; /* of varying ones */
     LLVMValueRef masks[CNS_SPMD_BLOCKS];
@@ -238,6 +240,33 @@ static void load(group *g, cns_ir_value v) {
     *(uniform ? &g->scalars[v] : &g->vectors[v]) = value;
 }
 
+static void store_lanes(const group *g, cns_type type, LLVMValueRef value, LLVMValueRef place,
+                        bool row) {
+    LLVMTypeRef types[2] = {LLVMTypeOf(value), LLVMTypeOf(place)};
+    LLVMValueRef operands[4] = {value, place, element_size(g, type), lanes_of(g, g->mask)};
+    call(g, row ? "llvm.masked.store" : "llvm.masked.scatter", types, 2, operands, 4);
+}
+
+/* For all lanes of a group, of which only the last one is not whole: a masked store without
+ * registers for masks takes AMD's processors as long as a division, and of short elements becomes
+ * one store a lane. */
+static void store_row(const group *g, cns_type type, LLVMValueRef value, LLVMValueRef place) {
+    cns_jit_lower *l = g->l;
+    LLVMBasicBlockRef whole = cns_jit_block(l, "row.whole"), part = cns_jit_block(l, "row.part");
+    LLVMBasicBlockRef on = cns_jit_block(l, "row.on");
+    LLVMValueRef branch = LLVMBuildCondBr(l->build, g->whole, whole, part);
+    LLVMSetMetadata(branch, l->cold, LLVMMetadataAsValue(l->llvm, l->likely));
+    LLVMPositionBuilderAtEnd(l->build, whole);
+    LLVMValueRef made = LLVMBuildStore(l->build, value, place);
+    LLVMSetAlignment(made,
+                     (unsigned)LLVMABISizeOfType(l->target->layout, cns_jit_element_type(l, type)));
+    LLVMBuildBr(l->build, on);
+    LLVMPositionBuilderAtEnd(l->build, part);
+    store_lanes(g, type, value, place, true);
+    LLVMBuildBr(l->build, on);
+    LLVMPositionBuilderAtEnd(l->build, on);
+}
+
 static void store(group *g, const cns_ir_instruction *code) {
     cns_jit_lower *l = g->l;
     cns_type type = cns_ir_element(cns_ir_at(l->function, code->operands[0])->type);
@@ -252,9 +281,11 @@ static void store(group *g, const cns_ir_instruction *code) {
     }
     LLVMValueRef place = address(g, code, type, row);
     LLVMValueRef narrow = cns_jit_narrow(l, type, value, real, g->lanes);
-    LLVMTypeRef types[2] = {LLVMTypeOf(narrow), LLVMTypeOf(place)};
-    LLVMValueRef operands[4] = {narrow, place, element_size(g, type), lanes_of(g, g->mask)};
-    call(g, row ? "llvm.masked.store" : "llvm.masked.scatter", types, 2, operands, 4);
+    if (row && g->wide && g->mask == g->masks[0]) {
+        store_row(g, type, narrow, place);
+    } else {
+        store_lanes(g, type, narrow, place, row);
+    }
 }
 
 /* ---- instructions ---------------------------------------------------------------------------- */
@@ -661,6 +692,8 @@ static void emit_group(group *g, LLVMValueRef remaining, LLVMValueRef index) {
     if (index) {
         g->scalars[g->plan.match.index] = index;
     }
+    LLVMValueRef last = cns_jit_int(l, g->lanes - 1);
+    g->whole = LLVMBuildICmp(l->build, LLVMIntUGE, remaining, last, "");
     g->masks[0] = mask_of(g, LLVMBuildICmp(l->build, LLVMIntULE, ramp(g, 1), behind, ""));
     emit_blocks(g, g->plan.first, g->plan.last);
 }
@@ -787,6 +820,21 @@ cns_status cns_jit_spmd_plan(cns_jit_lower *l) {
     return CNS_OK;
 }
 
+/* Such calls take the time; twice as many would only take twice the room. */
+static bool calls_lane_by_lane(const group *g) {
+    for (cns_ir_block_id b = g->plan.first; b <= g->plan.last; b++) {
+        for (cns_ir_value v = block_at(g, b)->first; v != CNS_IR_NONE;
+             v = cns_ir_at(g->l->function, v)->next) {
+            const cns_ir_instruction *code = cns_ir_at(g->l->function, v);
+            const cns_jit_math *math = cns_jit_math_of((cns_ir_op)code->op);
+            if (math && !cns_jit_math_has_vectors(g->l, math)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 cns_status cns_jit_spmd(cns_jit_lower *l, uint32_t loop, LLVMValueRef *entry) {
     bool can = false;
     if (!l->chunks[loop].grouped) {
@@ -796,7 +844,7 @@ cns_status cns_jit_spmd(cns_jit_lower *l, uint32_t loop, LLVMValueRef *entry) {
     if (!g) {
         return l->jit->services->memory_status(l->jit->context, group_size(l));
     }
-    g->lanes = 2 * l->target->lanes;
+    g->lanes = l->target->lanes * (calls_lane_by_lane(g) ? 1 : 2);
     g->wide = l->target->lanes < 8;
     g->mask_type = LLVMVectorType(g->wide ? l->type.i64 : l->type.i1, g->lanes);
     l->group = g;

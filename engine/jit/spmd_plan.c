@@ -83,8 +83,8 @@ static bool find_exits(const cns_jit_lower *l, const cns_spmd_plan *p, cns_spmd_
                 if (inner->exit_count == CNS_SPMD_EXITS || block->edges[e].target > p->last) {
                     return false;
                 }
-                inner->joint = inner->exit_count == 0 ||
-                               (inner->joint && block->edges[e].target == target);
+                inner->joint =
+                    inner->exit_count == 0 || (inner->joint && block->edges[e].target == target);
                 target = block->edges[e].target;
                 inner->exits[inner->exit_count++] = (cns_spmd_exit){b, e};
             }

@@ -17,14 +17,10 @@ static bool is_bound_known(void) {
 const cns_libm *cns_libm_find(cns_ir_op op, cns_cpu_level level, uint32_t lanes) {
 #if defined(__x86_64__)
     static const cns_libm rows[] = {
-        {CNS_IR_EXP_F64, 8, "cns_libm_exp_avx512", cns_libm_exp_avx512,
-         cns_libm_exp_array_avx512},
-        {CNS_IR_LOG_F64, 8, "cns_libm_log_avx512", cns_libm_log_avx512,
-         cns_libm_log_array_avx512},
-        {CNS_IR_EXP_F64, 4, "cns_libm_exp_avx2", cns_libm_exp_avx2,
-         cns_libm_exp_array_avx2},
-        {CNS_IR_LOG_F64, 4, "cns_libm_log_avx2", cns_libm_log_avx2,
-         cns_libm_log_array_avx2},
+        {CNS_IR_EXP_F64, 8, "cns_libm_exp_avx512", cns_libm_exp_avx512, cns_libm_exp_array_avx512},
+        {CNS_IR_LOG_F64, 8, "cns_libm_log_avx512", cns_libm_log_avx512, cns_libm_log_array_avx512},
+        {CNS_IR_EXP_F64, 4, "cns_libm_exp_avx2", cns_libm_exp_avx2, cns_libm_exp_array_avx2},
+        {CNS_IR_LOG_F64, 4, "cns_libm_log_avx2", cns_libm_log_avx2, cns_libm_log_array_avx2},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cns_cpu_level needed = rows[i].lanes == 8 ? CNS_CPU_AVX512 : CNS_CPU_AVX2;
