@@ -11,282 +11,10 @@
  * second vector fills the time in which the first one waits. Functions that are called lane by lane
  * leave no time to fill: one vector then.
  */
-#include "jit/spmd.h"
+#include "jit/spmd_group.h"
 
-#include <string.h>
-
-/* An inner loop while its code is made. */
-typedef struct frame {
-    const cns_spmd_loop *inner;
-    uint32_t ways;     /* out of it: one where all exits lead to the same block, else one an exit */
-    LLVMValueRef mask; /* at its header */
-    LLVMValueRef entered;
-    LLVMValueRef mask_phi;
-    LLVMValueRef parameter_phis[CNS_SPMD_PARAMETERS];
-    LLVMValueRef next_mask; /* of the lanes that go round */
-    LLVMValueRef next[CNS_SPMD_PARAMETERS];
-    LLVMValueRef again; /* where all go round together: whether they do */
-    LLVMValueRef exit_phis[CNS_SPMD_EXITS];
-    LLVMValueRef exit_masks[CNS_SPMD_EXITS];
-    LLVMValueRef exit_argument_phis[CNS_SPMD_EXITS][CNS_SPMD_PARAMETERS];
-    LLVMValueRef exit_arguments[CNS_SPMD_EXITS][CNS_SPMD_PARAMETERS];
-    LLVMValueRef out_phis[CNS_SPMD_OUT];
-} frame;
-
-struct cns_jit_group {
-    cns_jit_lower *l;
-    cns_spmd_plan plan;
-    uint32_t lanes;
-    /* Masks are vectors of i1 where the machine has registers for them; elsewhere of i64, 0 or -1:
-     * an i1 that goes round a loop would become a short integer there, to be widened each time. */
-    bool wide;
-    LLVMTypeRef mask_type;
-    LLVMValueRef whole;    /* whether all lanes have an iteration */
-    LLVMValueRef *scalars; /* of uniform and strided values; lane 0's */
-    LLVMValueRef *vectors; /* of varying ones */
-    LLVMValueRef masks[CNS_SPMD_BLOCKS];
-    LLVMValueRef mask; /* of the block that is being made */
-    bool sure;
-    LLVMBasicBlockRef bail;
-    frame *current; /* NULL: the loop itself */
-    frame frames[CNS_SPMD_LOOPS];
-};
-
-typedef struct cns_jit_group group;
-
-/* ---- values ---------------------------------------------------------------------------------- */
-
-static LLVMTypeRef vector_of(const group *g, LLVMTypeRef type) {
-    return LLVMVectorType(type, g->lanes);
-}
-
-static LLVMTypeRef type_of(const group *g, cns_ir_value v) {
-    uint8_t type = cns_ir_at(g->l->function, v)->type;
-    return type == CNS_VM_F64    ? g->l->type.f64
-           : type == CNS_VM_BOOL ? g->l->type.i1
-                                 : g->l->type.i64;
-}
-
-static bool is_inside(const group *g, cns_ir_value v) {
-    cns_ir_block_id block = cns_ir_at(g->l->function, v)->block;
-    return block >= g->plan.first && block <= g->plan.last;
-}
-
-static uint8_t kind_of(const group *g, cns_ir_value v) {
-    return is_inside(g, v) ? g->plan.values[v].kind : (uint8_t)CNS_SPMD_UNIFORM;
-}
-
-static LLVMValueRef scalar_of(const group *g, cns_ir_value v) {
-    return is_inside(g, v) ? g->scalars[v] : g->l->values[v];
-}
-
-static LLVMValueRef splat(const group *g, LLVMValueRef scalar) {
-    LLVMBuilderRef b = g->l->build;
-    LLVMValueRef all[64];
-    if (LLVMIsConstant(scalar)) {
-        for (uint32_t i = 0; i < g->lanes; i++) {
-            all[i] = scalar;
-        }
-        return LLVMConstVector(all, g->lanes);
-    }
-    LLVMTypeRef type = vector_of(g, LLVMTypeOf(scalar));
-    LLVMValueRef zero = LLVMConstInt(g->l->type.i32, 0, 0);
-    LLVMValueRef first = LLVMBuildInsertElement(b, LLVMGetPoison(type), scalar, zero, "");
-    LLVMValueRef places = LLVMConstNull(vector_of(g, g->l->type.i32));
-    return LLVMBuildShuffleVector(b, first, LLVMGetPoison(type), places, "");
-}
-
-/* 0, stride, 2 * stride, ... */
-static LLVMValueRef ramp(const group *g, int64_t stride) {
-    LLVMValueRef all[64];
-    for (uint32_t i = 0; i < g->lanes; i++) {
-        all[i] = cns_jit_int(g->l, (int64_t)(i * (uint64_t)stride));
-    }
-    return LLVMConstVector(all, g->lanes);
-}
-
-static LLVMValueRef vector_at(const group *g, cns_ir_value v) {
-    switch (kind_of(g, v)) {
-    case CNS_SPMD_UNIFORM:
-        return splat(g, scalar_of(g, v));
-    case CNS_SPMD_STRIDED:
-        return LLVMBuildAdd(g->l->build, splat(g, scalar_of(g, v)),
-                            ramp(g, g->plan.values[v].stride), "");
-    default:
-        return g->vectors[v];
-    }
-}
-
-static LLVMValueRef call(const group *g, const char *name, LLVMTypeRef *types, uint32_t type_count,
-                         LLVMValueRef *operands, uint32_t count) {
-    const cns_jit_lower *l = g->l;
-    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, types, type_count);
-    LLVMTypeRef signature = LLVMIntrinsicGetType(l->llvm, id, types, type_count);
-    return LLVMBuildCall2(l->build, signature, function, operands, count, "");
-}
-
-/* ---- masks ----------------------------------------------------------------------------------- */
-
-static LLVMValueRef none(const group *g) {
-    return LLVMConstNull(g->mask_type);
-}
-
-static LLVMValueRef mask_of(const group *g, LLVMValueRef condition) {
-    return g->wide ? LLVMBuildSExt(g->l->build, condition, g->mask_type, "") : condition;
-}
-
-/* A mask as a vector of i1. */
-static LLVMValueRef lanes_of(const group *g, LLVMValueRef mask) {
-    return g->wide ? LLVMBuildICmp(g->l->build, LLVMIntSLT, mask, none(g), "") : mask;
-}
-
-/* Lanes of `mask` where `condition` holds; it may be poison elsewhere. */
-static LLVMValueRef both(const group *g, LLVMValueRef mask, LLVMValueRef condition) {
-    if (!g->wide) {
-        return LLVMBuildSelect(g->l->build, mask, condition, none(g), "");
-    }
-    LLVMValueRef sound = LLVMBuildFreeze(g->l->build, condition, "");
-    return LLVMBuildAnd(g->l->build, mask, mask_of(g, sound), "");
-}
-
-static LLVMValueRef any(const group *g, LLVMValueRef mask) {
-    LLVMTypeRef bits = LLVMIntTypeInContext(g->l->llvm, g->lanes);
-    LLVMValueRef all = g->wide ? call(g, "llvm.vector.reduce.or", &g->mask_type, 1, &mask, 1)
-                               : LLVMBuildBitCast(g->l->build, mask, bits, "");
-    return LLVMBuildIsNotNull(g->l->build, all, "");
-}
-
-static LLVMValueRef blend(const group *g, LLVMValueRef mask, LLVMValueRef yes, LLVMValueRef no) {
-    return no ? LLVMBuildSelect(g->l->build, lanes_of(g, mask), yes, no, "") : yes;
-}
-
-static LLVMValueRef join(const group *g, LLVMValueRef a, LLVMValueRef b) {
-    return b ? LLVMBuildOr(g->l->build, a, b, "") : a;
-}
-
-void cns_jit_group_guard(cns_jit_lower *l, LLVMValueRef bad) {
-    group *g = l->group;
-    bool scalar = LLVMTypeOf(bad) == l->type.i1;
-    LLVMValueRef leaves = scalar ? bad : any(g, both(g, g->mask, bad));
-    if (scalar && !g->sure) {
-        LLVMValueRef no = LLVMConstInt(l->type.i1, 0, 0);
-        leaves = LLVMBuildSelect(l->build, any(g, g->mask), bad, no, "");
-    }
-    LLVMBasicBlockRef on = cns_jit_block(l, "lanes.on");
-    LLVMValueRef branch = LLVMBuildCondBr(l->build, leaves, g->bail, on);
-    LLVMSetMetadata(branch, l->cold, LLVMMetadataAsValue(l->llvm, l->weights));
-    LLVMPositionBuilderAtEnd(l->build, on);
-}
-
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-static void check_index(group *g, const cns_ir_instruction *code) {
-    cns_jit_lower *l = g->l;
-    if (code->flags & CNS_IR_PROVEN) {
-        return;
-    }
-    bool scalar = kind_of(g, code->operands[1]) == CNS_SPMD_UNIFORM;
-    LLVMValueRef one = cns_jit_int(l, 1), count = l->counts[code->operands[0]];
-    LLVMValueRef index = scalar ? scalar_of(g, code->operands[1]) : vector_at(g, code->operands[1]);
-    LLVMValueRef place = LLVMBuildSub(l->build, index, scalar ? one : splat(g, one), "");
-    cns_jit_group_guard(
-        l, LLVMBuildICmp(l->build, LLVMIntUGE, place, scalar ? count : splat(g, count), ""));
-}
-
-/* The address of lane 0's element, or of each lane's. */
-static LLVMValueRef address(const group *g, const cns_ir_instruction *code, cns_type type,
-                            bool scalar) {
-    cns_jit_lower *l = g->l;
-    LLVMValueRef one = cns_jit_int(l, 1);
-    LLVMValueRef index = scalar ? scalar_of(g, code->operands[1]) : vector_at(g, code->operands[1]);
-    LLVMValueRef place = LLVMBuildSub(l->build, index, scalar ? one : splat(g, one), "");
-    return LLVMBuildGEP2(l->build, cns_jit_element_type(l, type), l->values[code->operands[0]],
-                         &place, 1, "");
-}
-
-static bool is_contiguous(const group *g, cns_ir_value index) {
-    return kind_of(g, index) == CNS_SPMD_STRIDED && g->plan.values[index].stride == 1;
-}
-
-static LLVMValueRef element_size(const group *g, cns_type type) {
-    LLVMTypeRef element = cns_jit_element_type(g->l, type);
-    unsigned long long size = LLVMABISizeOfType(g->l->target->layout, element);
-    return LLVMConstInt(g->l->type.i32, size, 0);
-}
-
-static void load(group *g, cns_ir_value v) {
-    cns_jit_lower *l = g->l;
-    const cns_ir_instruction *code = cns_ir_at(l->function, v);
-    cns_type type = cns_ir_element(cns_ir_at(l->function, code->operands[0])->type);
-    LLVMTypeRef element = cns_jit_element_type(l, type);
-    bool uniform = kind_of(g, v) == CNS_SPMD_UNIFORM;
-    bool row = is_contiguous(g, code->operands[1]);
-    check_index(g, code);
-    LLVMValueRef place = address(g, code, type, uniform || row), loaded;
-    if (uniform) {
-        loaded = LLVMBuildLoad2(l->build, element, place, "");
-    } else {
-        LLVMTypeRef types[2] = {vector_of(g, element), LLVMTypeOf(place)};
-        LLVMValueRef operands[4] = {place, element_size(g, type), lanes_of(g, g->mask),
-                                    LLVMConstNull(types[0])};
-        loaded = call(g, row ? "llvm.masked.load" : "llvm.masked.gather", types, 2, operands, 4);
-    }
-    if (type == CNS_U64) {
-        LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(loaded));
-        cns_jit_group_guard(l, LLVMBuildICmp(l->build, LLVMIntSLT, loaded, zero, ""));
-    }
-    LLVMValueRef value = cns_jit_widen(l, type, loaded, uniform ? 0 : g->lanes);
-    *(uniform ? &g->scalars[v] : &g->vectors[v]) = value;
-}
-
-static void store_lanes(const group *g, cns_type type, LLVMValueRef value, LLVMValueRef place,
-                        bool row) {
-    LLVMTypeRef types[2] = {LLVMTypeOf(value), LLVMTypeOf(place)};
-    LLVMValueRef operands[4] = {value, place, element_size(g, type), lanes_of(g, g->mask)};
-    call(g, row ? "llvm.masked.store" : "llvm.masked.scatter", types, 2, operands, 4);
-}
-
-/* For all lanes of a group, of which only the last one is not whole: a masked store without
- * registers for masks takes AMD's processors as long as a division, and of short elements becomes
- * one store a lane. */
-static void store_row(const group *g, cns_type type, LLVMValueRef value, LLVMValueRef place) {
-    cns_jit_lower *l = g->l;
-    LLVMBasicBlockRef whole = cns_jit_block(l, "row.whole"), part = cns_jit_block(l, "row.part");
-    LLVMBasicBlockRef on = cns_jit_block(l, "row.on");
-    LLVMValueRef branch = LLVMBuildCondBr(l->build, g->whole, whole, part);
-    LLVMSetMetadata(branch, l->cold, LLVMMetadataAsValue(l->llvm, l->likely));
-    LLVMPositionBuilderAtEnd(l->build, whole);
-    LLVMValueRef made = LLVMBuildStore(l->build, value, place);
-    LLVMSetAlignment(made,
-                     (unsigned)LLVMABISizeOfType(l->target->layout, cns_jit_element_type(l, type)));
-    LLVMBuildBr(l->build, on);
-    LLVMPositionBuilderAtEnd(l->build, part);
-    store_lanes(g, type, value, place, true);
-    LLVMBuildBr(l->build, on);
-    LLVMPositionBuilderAtEnd(l->build, on);
-}
-
-static void store(group *g, const cns_ir_instruction *code) {
-    cns_jit_lower *l = g->l;
-    cns_type type = cns_ir_element(cns_ir_at(l->function, code->operands[0])->type);
-    bool real = cns_ir_at(l->function, code->operands[2])->type == CNS_VM_F64;
-    bool row = is_contiguous(g, code->operands[1]);
-    LLVMValueRef value = vector_at(g, code->operands[2]);
-    check_index(g, code);
-    LLVMValueRef misfit =
-        code->flags & CNS_IR_CONVERTS ? NULL : cns_jit_misfit(l, type, value, real, g->lanes);
-    if (misfit) {
-        cns_jit_group_guard(l, misfit);
-    }
-    LLVMValueRef place = address(g, code, type, row);
-    LLVMValueRef narrow = cns_jit_narrow(l, type, value, real, g->lanes);
-    if (row && g->wide && g->mask == g->masks[0]) {
-        store_row(g, type, narrow, place);
-    } else {
-        store_lanes(g, type, narrow, place, row);
-    }
-}
+typedef cns_jit_group group;
+typedef cns_spmd_frame frame;
 
 /* ---- instructions ---------------------------------------------------------------------------- */
 
@@ -294,14 +22,14 @@ static LLVMValueRef operand(const group *g, const cns_ir_instruction *code, uint
                             bool scalar) {
     cns_ir_value v = code->operands[place];
     if (code->op == CNS_IR_WITHIN && place == 0) {
-        return scalar ? g->l->counts[v] : splat(g, g->l->counts[v]);
+        return scalar ? g->l->counts[v] : cns_spmd_splat(g, g->l->counts[v]);
     }
-    LLVMValueRef value = scalar ? scalar_of(g, v) : vector_at(g, v);
+    LLVMValueRef value = scalar ? cns_spmd_scalar_of(g, v) : cns_spmd_vector_at(g, v);
     bool divides =
         code->op == CNS_IR_IDIV_I64 || code->op == CNS_IR_MOD_I64 || code->op == CNS_IR_FMOD_I64;
     if (divides && place == 1 && !scalar && !LLVMIsConstant(value)) {
         /* Lanes outside of the mask must not divide by 0. */
-        value = blend(g, g->mask, value, splat(g, cns_jit_int(g->l, 1)));
+        value = cns_spmd_blend(g, g->mask, value, cns_spmd_splat(g, cns_jit_int(g->l, 1)));
     }
     return value;
 }
@@ -309,7 +37,7 @@ static LLVMValueRef operand(const group *g, const cns_ir_instruction *code, uint
 static void instruction(group *g, cns_ir_value v) {
     cns_jit_lower *l = g->l;
     const cns_ir_instruction *code = cns_ir_at(l->function, v);
-    bool scalar = kind_of(g, v) != CNS_SPMD_VARYING;
+    bool scalar = cns_spmd_kind_of(g, v) != CNS_SPMD_VARYING;
     LLVMValueRef operands[CNS_IR_OPERANDS];
     switch (code->op) {
     case CNS_IR_NOP:
@@ -318,10 +46,10 @@ static void instruction(group *g, cns_ir_value v) {
         g->scalars[v] = l->counts[code->operands[0]];
         return;
     case CNS_IR_LOAD:
-        load(g, v);
+        cns_spmd_load(g, v);
         return;
     case CNS_IR_STORE:
-        store(g, code);
+        cns_spmd_store(g, code);
         return;
     default:
         break;
@@ -346,19 +74,19 @@ static void go_on(group *g, cns_ir_block_id target, LLVMValueRef mask, LLVMValue
         cns_ir_value parameter = block->parameters[i];
         if (arguments[i]) {
             g->vectors[parameter] =
-                blend(g, mask, arguments[i], *known ? g->vectors[parameter] : NULL);
+                cns_spmd_blend(g, mask, arguments[i], *known ? g->vectors[parameter] : NULL);
         }
     }
-    *known = join(g, mask, *known);
+    *known = cns_spmd_join(g, mask, *known);
 }
 
 static void go_round(group *g, frame *f, LLVMValueRef mask, LLVMValueRef *arguments) {
     const cns_ir_block *header = block_at(g, g->l->shape.loops[f->inner->loop].header);
     for (uint32_t i = 0; i < header->parameter_count; i++) {
-        bool varying = kind_of(g, header->parameters[i]) == CNS_SPMD_VARYING;
-        f->next[i] = varying ? blend(g, mask, arguments[i], f->next[i]) : arguments[i];
+        bool varying = cns_spmd_kind_of(g, header->parameters[i]) == CNS_SPMD_VARYING;
+        f->next[i] = varying ? cns_spmd_blend(g, mask, arguments[i], f->next[i]) : arguments[i];
     }
-    f->next_mask = join(g, mask, f->next_mask);
+    f->next_mask = cns_spmd_join(g, mask, f->next_mask);
 }
 
 /* Where an exit's lanes and arguments are gathered. */
@@ -378,11 +106,11 @@ static void leave(group *g, frame *f, cns_spmd_exit exit, LLVMValueRef mask,
     if (f->inner->uniform) {
         f->exit_masks[way] = mask;
     } else if (f->ways > 1) {
-        f->exit_masks[way] = join(g, mask, f->exit_masks[way]);
+        f->exit_masks[way] = cns_spmd_join(g, mask, f->exit_masks[way]);
     }
     for (uint32_t i = 0; i < count; i++) {
         LLVMValueRef before = f->inner->uniform ? NULL : f->exit_arguments[way][i];
-        f->exit_arguments[way][i] = blend(g, mask, arguments[i], before);
+        f->exit_arguments[way][i] = cns_spmd_blend(g, mask, arguments[i], before);
     }
 }
 
@@ -408,12 +136,12 @@ static void take_edge(group *g, cns_ir_block_id from, uint32_t number, LLVMValue
     LLVMValueRef arguments[CNS_SPMD_PARAMETERS];
     for (uint32_t i = 0; i < edge->count; i++) {
         cns_ir_value parameter = target->parameters[i];
-        if (kind_of(g, parameter) == CNS_SPMD_VARYING) {
-            arguments[i] = vector_at(g, edge->arguments[i]);
+        if (cns_spmd_kind_of(g, parameter) == CNS_SPMD_VARYING) {
+            arguments[i] = cns_spmd_vector_at(g, edge->arguments[i]);
         } else {
-            arguments[i] = round ? scalar_of(g, edge->arguments[i]) : NULL;
+            arguments[i] = round ? cns_spmd_scalar_of(g, edge->arguments[i]) : NULL;
             if (!round) {
-                g->scalars[parameter] = scalar_of(g, edge->arguments[i]);
+                g->scalars[parameter] = cns_spmd_scalar_of(g, edge->arguments[i]);
             }
         }
     }
@@ -429,15 +157,15 @@ static void end_block(group *g, cns_ir_block_id id) {
     }
     frame *f = g->current;
     if (f && f->inner->uniform && id == g->l->shape.loops[f->inner->loop].latch) {
-        f->again = LLVMBuildNot(g->l->build, scalar_of(g, block->condition), "");
+        f->again = LLVMBuildNot(g->l->build, cns_spmd_scalar_of(g, block->condition), "");
         take_edge(g, id, 0, mask);
         take_edge(g, id, 1, mask);
         return;
     }
-    LLVMValueRef condition = vector_at(g, block->condition);
+    LLVMValueRef condition = cns_spmd_vector_at(g, block->condition);
     LLVMValueRef not = LLVMBuildNot(g->l->build, condition, "");
-    take_edge(g, id, 0, both(g, mask, condition));
-    take_edge(g, id, 1, both(g, mask, not ));
+    take_edge(g, id, 0, cns_spmd_both(g, mask, condition));
+    take_edge(g, id, 1, cns_spmd_both(g, mask, not ));
 }
 
 /* ---- inner loops ----------------------------------------------------------------------------- */
@@ -465,7 +193,7 @@ static bool is_kept(const group *g, const cns_spmd_loop *inner, cns_ir_value v) 
     for (uint32_t i = 0; i < inner->out_count; i++) {
         used = used || inner->out[i] == v;
     }
-    return used && !inner->uniform && kind_of(g, v) == CNS_SPMD_VARYING &&
+    return used && !inner->uniform && cns_spmd_kind_of(g, v) == CNS_SPMD_VARYING &&
            code->op == CNS_IR_PARAM && code->block == g->l->shape.loops[inner->loop].header;
 }
 
@@ -484,14 +212,14 @@ static void begin_exits(group *g, frame *f, LLVMBasicBlockRef from) {
             f->exit_masks[e] = f->exit_phis[e] = empty(g, g->mask_type, from);
         }
         for (uint32_t i = 0; i < edge->count; i++) {
-            LLVMTypeRef type = vector_of(g, type_of(g, edge->arguments[i]));
+            LLVMTypeRef type = cns_spmd_vector_of(g, cns_spmd_type_of(g, edge->arguments[i]));
             f->exit_arguments[e][i] = f->exit_argument_phis[e][i] = empty(g, type, from);
         }
     }
     for (uint32_t i = 0; i < inner->out_count && !inner->uniform; i++) {
         cns_ir_value v = inner->out[i];
-        if (kind_of(g, v) == CNS_SPMD_VARYING && !is_kept(g, inner, v)) {
-            f->out_phis[i] = empty(g, vector_of(g, type_of(g, v)), from);
+        if (cns_spmd_kind_of(g, v) == CNS_SPMD_VARYING && !is_kept(g, inner, v)) {
+            f->out_phis[i] = empty(g, cns_spmd_vector_of(g, cns_spmd_type_of(g, v)), from);
         }
     }
 }
@@ -506,9 +234,10 @@ static void begin_loop(group *g, frame *f, LLVMBasicBlockRef from) {
     }
     for (uint32_t i = 0; i < header->parameter_count; i++) {
         cns_ir_value v = header->parameters[i];
-        bool varying = kind_of(g, v) == CNS_SPMD_VARYING;
+        bool varying = cns_spmd_kind_of(g, v) == CNS_SPMD_VARYING;
         LLVMValueRef *place = varying ? &g->vectors[v] : &g->scalars[v];
-        f->parameter_phis[i] = phi_of(g, varying ? vector_of(g, type_of(g, v)) : type_of(g, v));
+        f->parameter_phis[i] = phi_of(g, varying ? cns_spmd_vector_of(g, cns_spmd_type_of(g, v))
+                                                 : cns_spmd_type_of(g, v));
         incoming(f->parameter_phis[i], *place, from);
         *place = f->parameter_phis[i];
         f->next[i] = is_kept(g, f->inner, v) ? *place : NULL;
@@ -526,10 +255,10 @@ static void end_loop(group *g, frame *f, LLVMBasicBlockRef body) {
     for (uint32_t i = 0; i < inner->out_count; i++) {
         cns_ir_value v = inner->out[i];
         if (f->out_phis[i]) {
-            outs[i] = g->vectors[v] = blend(g, f->mask, g->vectors[v], f->out_phis[i]);
+            outs[i] = g->vectors[v] = cns_spmd_blend(g, f->mask, g->vectors[v], f->out_phis[i]);
         }
     }
-    LLVMValueRef again = inner->uniform ? f->again : any(g, f->next_mask);
+    LLVMValueRef again = inner->uniform ? f->again : cns_spmd_any(g, f->next_mask);
     LLVMBasicBlockRef more = cns_jit_block(l, "lanes.more"), out = cns_jit_block(l, "lanes.out");
     LLVMBuildCondBr(l->build, again, more, out);
     /* On the way back, so that what the poll's call makes of registers stays out of the body. */
@@ -591,7 +320,8 @@ static void merge_skipped(group *g, frame *f, LLVMBasicBlockRef skip) {
     }
     for (uint32_t i = 0; i < inner->out_count; i++) {
         cns_ir_value v = inner->out[i];
-        LLVMValueRef *place = kind_of(g, v) == CNS_SPMD_VARYING ? &g->vectors[v] : &g->scalars[v];
+        LLVMValueRef *place =
+            cns_spmd_kind_of(g, v) == CNS_SPMD_VARYING ? &g->vectors[v] : &g->scalars[v];
         *place = merge(g, *place, from, skip);
     }
 }
@@ -618,7 +348,7 @@ static void emit_loop(group *g, const cns_spmd_loop *inner) {
     LLVMBasicBlockRef enter = cns_jit_block(l, "lanes.enter");
     LLVMBasicBlockRef body = cns_jit_block(l, "lanes.loop");
     g->mask = g->masks[header - g->plan.first];
-    LLVMBuildCondBr(l->build, any(g, g->mask), enter, skip);
+    LLVMBuildCondBr(l->build, cns_spmd_any(g, g->mask), enter, skip);
     LLVMPositionBuilderAtEnd(l->build, enter);
     LLVMBuildBr(l->build, body);
     LLVMPositionBuilderAtEnd(l->build, body);
@@ -687,14 +417,15 @@ static uint32_t place_of(const group *g, cns_ir_value parameter) {
 /* The group that begins at `remaining` and `index`. */
 static void emit_group(group *g, LLVMValueRef remaining, LLVMValueRef index) {
     cns_jit_lower *l = g->l;
-    LLVMValueRef behind = splat(g, remaining);
+    LLVMValueRef behind = cns_spmd_splat(g, remaining);
     g->scalars[g->plan.match.remaining] = remaining;
     if (index) {
         g->scalars[g->plan.match.index] = index;
     }
     LLVMValueRef last = cns_jit_int(l, g->lanes - 1);
     g->whole = LLVMBuildICmp(l->build, LLVMIntUGE, remaining, last, "");
-    g->masks[0] = mask_of(g, LLVMBuildICmp(l->build, LLVMIntULE, ramp(g, 1), behind, ""));
+    g->masks[0] =
+        cns_spmd_mask_of(g, LLVMBuildICmp(l->build, LLVMIntULE, cns_spmd_ramp(g, 1), behind, ""));
     emit_blocks(g, g->plan.first, g->plan.last);
 }
 

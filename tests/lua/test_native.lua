@@ -172,7 +172,7 @@ local function groups(test)
                 end
             end
         end
-        for _, w in ipairs {1, 2, 3, 7, 8, 9, 16, 31, 100} do
+        for _, w in ipairs {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 100} do
             compare(t, mandelbrot, cns.buffer("i32", w * 5), w, 5, 100)
         end
         -- An element that is too small, in the middle of a row; and a buffer that is too short.
@@ -229,6 +229,58 @@ local function groups(test)
         end, xs, results)
     end)
 
+    test("several ways out of a loop, with values that are used behind it", function(t)
+        local xs = ramp("f64", 101, function(i) return i % 5 == 0 and 0 / 0 or i * 7919 % 1000 / 3 end)
+        local function halve(x, out)
+            for i = 1, #x do
+                local v, last, n = x[i], 0.0, 0
+                while v > 1.0 do
+                    v, n = v * 0.5, n + 1
+                    if n > 7 then
+                        last = v
+                        break
+                    end
+                    if v > 3.0 and v < 3.5 then
+                        last = -v
+                        goto out
+                    end
+                end
+                last = last + 0.25
+                ::out::
+                out[i] = v + last * n
+            end
+        end
+        for _, kind in ipairs {"f64", "f32"} do
+            compare(t, halve, xs, cns.buffer(kind, 101))
+        end
+        compare(t, function(x, out)
+            for i = 1, #x do
+                local v, n = x[i], 0
+                while v > 1.0 do
+                    local k = v
+                    while k > 10.0 do k, n = k * 0.25, n + 1 end
+                    v = v - k
+                end
+                for _ = 1, 10 do v = v * 1.1 + n end
+                out[i] = v
+            end
+        end, xs, cns.buffer("f64", 101))
+    end)
+
+    test("rows of short elements, whole and in part", function(t)
+        for _, kind in ipairs {"i8", "u8", "i16", "u32", "i64"} do
+            for _, count in ipairs {1, 7, 8, 15, 16, 17, 50} do
+                compare(t, function(x, out)
+                    for i = 1, #x do
+                        local v, n = x[i], 0
+                        while v > 0 do v, n = v // 3, n + 1 end
+                        out[i] = n
+                    end
+                end, ramp(kind, count, function(i) return i * 37 % 120 end), cns.buffer(kind, count))
+            end
+        end
+    end)
+
     test("an error in one lane: the same one, with the same elements before it", function(t)
         local function walk(x, n, out)
             for i = 1, #out do
@@ -270,6 +322,25 @@ local function groups(test)
                 out[i] = r + v ^ 3 + v % 0.7
             end
         end, xs, cns.buffer("f64", 333))
+    end)
+
+    test("functions of the C library for all lanes at once", function(t)
+        local odd = {0.0, -0.0, 1 / 0, -1 / 0, 0 / 0, -3.0, 5e-324, 0x1p-1022, 750.0, -750.0, 1.0}
+        local function value(i) return odd[i % 29] or i * 7919 % 1000 / 37 end
+        for _, count in ipairs {1, 2, 7, 8, 9, 16, 17, 400} do
+            local x, out = ramp("f64", count, value), cns.buffer("f64", count)
+            compare(t, function(a, b)
+                for i = 1, #a do b[i] = math.exp(-a[i]) - math.log(a[i]) end
+            end, x, out)
+            compare(t, function(a, b)
+                for i = 1, #a do
+                    if a[i] > 3.0 then b[i] = math.log(a[i]) else b[i] = math.exp(a[i]) end
+                end
+            end, x, out)
+            compare(t, function(a, b) -- pow has no vectors
+                for i = 1, #a do b[i] = math.exp(a[i]) * math.log(a[i]) + a[i] ^ 0.37 end
+            end, x, out)
+        end
     end)
 
     test("buffers that overlap run one by one", function(t)
