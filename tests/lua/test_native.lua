@@ -230,7 +230,9 @@ local function groups(test)
     end)
 
     test("several ways out of a loop, with values that are used behind it", function(t)
-        local xs = ramp("f64", 101, function(i) return i % 5 == 0 and 0 / 0 or i * 7919 % 1000 / 3 end)
+        local xs = ramp("f64", 101, function(i)
+            return i % 5 == 0 and 0 / 0 or i * 7919 % 1000 / 3
+        end)
         local function halve(x, out)
             for i = 1, #x do
                 local v, last, n = x[i], 0.0, 0
@@ -276,7 +278,8 @@ local function groups(test)
                         while v > 0 do v, n = v // 3, n + 1 end
                         out[i] = n
                     end
-                end, ramp(kind, count, function(i) return i * 37 % 120 end), cns.buffer(kind, count))
+                end, ramp(kind, count, function(i) return i * 37 % 120 end),
+                    cns.buffer(kind, count))
             end
         end
     end)

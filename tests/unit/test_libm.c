@@ -112,7 +112,7 @@ static void compare_random(const subject *s, const cns_libm *row) {
     cns_rng rng;
     cns_rng_seed(&rng, 7);
     double x[MANY];
-    for (int round = 0; round < 600; round++) {
+    for (int round = 0; round < 4000; round++) {
         for (size_t i = 0; i < MANY; i++) {
             uint64_t bits = cns_rng_next(&rng);
             double unit = (double)(bits >> 11) * 0x1p-53;
