@@ -108,6 +108,44 @@ bool cns_os_file_slurp(const char *path, char *buffer, size_t capacity);
 /* strerror, thread-safe, into the caller's buffer; returns it. */
 const char *cns_os_error_text(int error, char *buffer, size_t capacity);
 
+/* ---- private folders: files that the processes of one user share ---------------------------- */
+
+/* A folder that the user alone may write to, held open: names in it are single components, and
+ * what others do to the path meanwhile does not matter. */
+typedef struct cns_os_folder {
+    intptr_t handle;
+} cns_os_folder;
+
+/* `create`: makes it and what is missing above it, for the user alone. EPERM for a folder that
+ * belongs to another user or that others may write to; `why` has the reason of any failure. */
+int cns_os_folder_open(cns_os_folder *folder, const char *path, bool create, char *why,
+                       size_t capacity);
+/* Whether cns_os_folder_open could create the folder `path`, which is not there: 0 or an errno. */
+int cns_os_folder_possible(const char *path);
+/* For reading: a regular file that the user alone may write to, else EPERM. Marks it as used now,
+ * where the last mark is older than a minute. */
+int cns_os_folder_use(const cns_os_folder *folder, const char *name, cns_os_file *file);
+/* Writes a whole file under a name of its own and renames it to `name`: others see the old file or
+ * the new one. Readable by the user only. Not synchronised to the disk. */
+int cns_os_folder_put(const cns_os_folder *folder, const char *name, const void *bytes,
+                      size_t size);
+int cns_os_folder_remove(const cns_os_folder *folder, const char *name);
+/* Whether the user may make files in it: 0 or an errno (EROFS, EACCES). */
+int cns_os_folder_writable(const cns_os_folder *folder);
+
+typedef struct cns_os_entry {
+    const char *name; /* valid in the call */
+    uint64_t size;
+    int64_t age_ns; /* since it was written or used */
+    bool regular;
+    bool unfinished; /* cns_os_folder_put is at it, or was when its process ended */
+} cns_os_entry;
+
+/* Visits what is in it, in any order, until `visit` says false. */
+int cns_os_folder_list(const cns_os_folder *folder,
+                       bool (*visit)(void *user, const cns_os_entry *entry), void *user);
+void cns_os_folder_close(cns_os_folder *folder);
+
 /* ---- shared objects ------------------------------------------------------------------------- */
 
 /* Opens the shared object at `path`, all of whose symbols must be found and which are seen by
@@ -118,6 +156,11 @@ typedef void (*cns_os_symbol)(void);
 cns_os_symbol cns_os_library_symbol(void *library, const char *name);
 /* requires: nothing of it runs. NULL is ignored. */
 void cns_os_library_close(void *library);
+
+/* What tells apart, in words, the machine code of one function from that of another or of another
+ * build: the build id of the program or shared object that holds it, else that file's path, size
+ * and time; and the place in it. false where nothing of that is known. Any thread. */
+bool cns_os_function_identity(cns_os_symbol function, char *out, size_t capacity);
 
 /* The running glibc's version; false with another C library. Any thread. */
 bool cns_os_glibc_version(uint32_t *major, uint32_t *minor);

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
+#include <elf.h>
+#include <link.h>
 #include <sys/random.h>
 #endif
 
@@ -471,6 +473,106 @@ void cns_os_library_close(void *library) {
     if (library) {
         dlclose(library);
     }
+}
+
+#if defined(__linux__)
+
+typedef struct holder {
+    uintptr_t address;
+    uintptr_t base;
+    const uint8_t *id; /* NULL: none */
+    size_t id_size;
+} holder;
+
+static bool holds(const struct dl_phdr_info *object, uintptr_t address) {
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD &&
+            address - object->dlpi_addr - part->p_vaddr < part->p_memsz) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A note is three words (sizes of name and content, a type), name and content, each padded. */
+static void find_build_id(const uint8_t *notes, size_t size, holder *out) {
+    ElfW(Nhdr) note;
+    while (size >= sizeof note) {
+        memcpy(&note, notes, sizeof note);
+        size_t name = cns_align_up(note.n_namesz, 4), content = cns_align_up(note.n_descsz, 4);
+        if (name > size - sizeof note || content > size - sizeof note - name) {
+            return;
+        }
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+            memcmp(notes + sizeof note, "GNU", 4) == 0) {
+            out->id = notes + sizeof note + name;
+            out->id_size = note.n_descsz;
+            return;
+        }
+        notes += sizeof note + name + content;
+        size -= sizeof note + name + content;
+    }
+}
+
+static int look_into(struct dl_phdr_info *object, size_t size, void *user) {
+    holder *out = user;
+    (void)size;
+    if (!holds(object, out->address)) {
+        return 0;
+    }
+    out->base = object->dlpi_addr;
+    for (int i = 0; i < object->dlpi_phnum && !out->id; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type == PT_NOTE) {
+            /* An address of the linker's is a number: this is where it becomes a pointer. */
+            find_build_id((const uint8_t *)(out->base + part->p_vaddr), part->p_memsz, out);
+        }
+    }
+    return 1;
+}
+
+static bool identity_by_build(uintptr_t address, char *out, size_t capacity) {
+    holder found = {.address = address};
+    if (!dl_iterate_phdr(look_into, &found) || found.id_size < 8 ||
+        capacity < 2 * found.id_size + 32) {
+        return false;
+    }
+    for (size_t i = 0; i < found.id_size; i++) {
+        snprintf(out + 2 * i, 3, "%02x", found.id[i]);
+    }
+    snprintf(out + 2 * found.id_size, 32, "+%" PRIxPTR, address - found.base);
+    return true;
+}
+
+#else
+
+static bool identity_by_build(uintptr_t address, char *out, size_t capacity) {
+    (void)address, (void)out, (void)capacity;
+    return false;
+}
+
+#endif
+
+bool cns_os_function_identity(cns_os_symbol function, char *out, size_t capacity) {
+    uintptr_t address;
+    memcpy(&address, &function, sizeof address);
+    if (identity_by_build(address, out, capacity)) {
+        return true;
+    }
+    Dl_info info;
+    struct stat file;
+    void *place;
+    memcpy(&place, &function, sizeof place);
+    /* A program's name may be no path; then there is no file to tell by. */
+    if (!dladdr(place, &info) || !info.dli_fname || !strchr(info.dli_fname, '/') ||
+        stat(info.dli_fname, &file) != 0) {
+        return false;
+    }
+    int length = snprintf(out, capacity, "%s, %lld bytes of %lld.%09ld+%" PRIxPTR, info.dli_fname,
+                          (long long)file.st_size, (long long)file.st_mtim.tv_sec,
+                          (long)file.st_mtim.tv_nsec, address - (uintptr_t)info.dli_fbase);
+    return length > 0 && (size_t)length < capacity;
 }
 
 /* By lookup, so that a program linked against one C library learns of another. */
