@@ -47,6 +47,17 @@ local function saxpy(a, x, y)
 end
 
 return function(test)
+    test("kernels whose arithmetic is not strict", function(t)
+        for _, options in ipairs {{reassoc = true}, {contract = true}, {approx = true},
+            {reassoc = true, contract = true, approx = true}} do
+            local kernel <close> = cns.jit(saxpy, options)
+            local k = reload({saxpy = kernel:compile("f64", "f64[]", "f64[]")}).saxpy
+            local x, y = cns.buffer("f64", {1, 2, 3}), cns.buffer("f64", {10, 20, 30})
+            k(2.0, x, y)
+            t.same(y:table(), {12.0, 24.0, 36.0})
+        end
+    end)
+
     test("several signatures under one name, chosen by the arguments", function(t)
         local kernel <close> = cns.jit(function(a, b)
             return a // b, b
