@@ -206,6 +206,18 @@ bool cli_parse_size(const char *text, uint64_t *out) {
     return parse_scaled(text, units, 9.0e18, out);
 }
 
+const char *cli_size_text(uint64_t bytes, char buffer[32]) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    double value = (double)bytes;
+    int step = 0;
+    while (value >= 1024 && step < 5) {
+        value /= 1024;
+        step++;
+    }
+    snprintf(buffer, 32, step ? "%.1f %s" : "%.0f %s", value, units[step]);
+    return buffer;
+}
+
 bool cli_parse_duration(const char *text, uint64_t *out) {
     static const unit units[] = {
         {"", 1e9},   {"s", 1e9},    {"sec", 1e9},  {"ns", 1},      {"us", 1e3}, {"ms", 1e6},

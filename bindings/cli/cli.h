@@ -72,6 +72,8 @@ void cli_help(FILE *stream, const cli_command *command);
 
 /* "64 KiB", "1.5GiB", "100 MB", "512M", "4096". false when it is none. */
 bool cli_parse_size(const char *text, uint64_t *out);
+/* "1.5 GiB", into the buffer; returns it. */
+const char *cli_size_text(uint64_t bytes, char buffer[32]);
 /* "2", "0.5", "500ms", "2 min", "1h": in nanoseconds. */
 bool cli_parse_duration(const char *text, uint64_t *out);
 bool cli_parse_integer(const char *text, int64_t low, int64_t high, int64_t *out);
@@ -110,6 +112,7 @@ bool cli_find_script(const char *name, char *buffer, size_t capacity);
 extern const cli_command cli_run_command;
 extern const cli_command cli_bench_command;
 extern const cli_command cli_build_command;
+extern const cli_command cli_cache_command;
 extern const cli_command cli_hash_command;
 extern const cli_command cli_doctor_command;
 extern const cli_command cli_repl_command;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "cli.h"
 #include "cns/cns.h"
 #include "jit.h"
@@ -53,21 +54,8 @@ static void row(const char *label, const char *format, ...) {
     putchar('\n');
 }
 
-/* "1.5 GiB" */
-static const char *size_text(uint64_t bytes, char buffer[32]) {
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    double value = (double)bytes;
-    int unit = 0;
-    while (value >= 1024 && unit < 5) {
-        value /= 1024;
-        unit++;
-    }
-    snprintf(buffer, 32, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
-    return buffer;
-}
-
 static const char *known_size(uint64_t bytes, const char *otherwise, char buffer[32]) {
-    return bytes == CNS_UNAVAILABLE ? otherwise : size_text(bytes, buffer);
+    return bytes == CNS_UNAVAILABLE ? otherwise : cli_size_text(bytes, buffer);
 }
 
 /* The first line of a small file of the kernel; false when there is none. */
@@ -124,6 +112,21 @@ static void show_native(cns_context *context) {
         row("kernels", "no native code, they stay in the VM: %s", why);
     }
     cns_vm_destroy(vm);
+}
+
+static void show_cache(cns_context *context) {
+    cache_state state;
+    char held[32], limit[32];
+    cache_look(context, &state);
+    if (!state.named) {
+        row("code cache", "off, kernels are compiled in each process: %s", state.why);
+    } else if (!state.usable) {
+        row("code cache", "unused, kernels are compiled in each process: %s", state.why);
+    } else {
+        row("code cache", "%llu kernels, %s of at most %s (%s)",
+            (unsigned long long)state.info.files, cli_size_text(state.info.bytes, held),
+            cli_size_text(state.info.limit, limit), state.path);
+    }
 }
 
 static void show_limits(cns_context *context) {
@@ -320,6 +323,7 @@ static int run_doctor(const cli_command *command, int argc, char **argv) {
     }
     show_machine(context);
     show_native(context);
+    show_cache(context);
     show_limits(context);
     show_counters(context);
     show_noise(context);
@@ -334,10 +338,10 @@ const cli_command cli_doctor_command = {
     .name = "doctor",
     .summary = "tell what this machine has, how noisy it is, what is missing",
     .usage = "",
-    .text = "Shows the CPU's features, whether kernels become machine code, the limits that\n"
-            "apply, whether performance counters are to be had, how far this host disturbs\n"
-            "measurements (it takes about a second), and which optional companions are\n"
-            "missing and what that costs.",
+    .text = "Shows the CPU's features, whether kernels become machine code and where that is\n"
+            "kept, the limits that apply, whether performance counters are to be had, how\n"
+            "far this host disturbs measurements (it takes about a second), and which\n"
+            "optional companions are missing and what that costs.",
     .options = doctor_options,
     .notes = "Exit codes: 0; 1 when the stdlib is missing.",
     .examples = "  cnsengine doctor\n",

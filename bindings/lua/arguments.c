@@ -97,6 +97,10 @@ static bool parse_quantity(const char *text, size_t length, const unit *units, u
     return true;
 }
 
+bool lcns_parse_bytes(const char *text, size_t length, uint64_t *out) {
+    return parse_quantity(text, length, byte_units, out);
+}
+
 #define BYTES_EXPECTED "bytes, as an integer >= 0 or text such as \"64 KiB\","
 #define DURATION_EXPECTED "seconds >= 0, or text such as \"5 ms\","
 
@@ -105,7 +109,7 @@ static bool read_bytes(lua_State *L, int index, uint64_t *out) {
     if (lua_type(L, index) == LUA_TSTRING) {
         size_t length;
         const char *text = lua_tolstring(L, index, &length);
-        return parse_quantity(text, length, byte_units, out);
+        return lcns_parse_bytes(text, length, out);
     }
     int integral;
     lua_Integer value = lua_tointegerx(L, index, &integral);

@@ -35,8 +35,8 @@ static lcns_policy option_tier(lua_State *L, int arg) {
 }
 
 static void read_options(lua_State *L, int arg, lcns_kernel_options *out) {
-    static const char *const known[] = {"name",     "tier",   "wait",     "reassoc",
-                                        "contract", "approx", "optimise", NULL};
+    static const char *const known[] = {"name",   "tier",     "wait",  "reassoc", "contract",
+                                        "approx", "optimise", "cache", NULL};
     *out = (lcns_kernel_options){0};
     lcns_options(L, arg, known);
     const char *name = NULL;
@@ -55,6 +55,7 @@ static void read_options(lua_State *L, int arg, lcns_kernel_options *out) {
     out->math |= lcns_option_boolean(L, arg, "contract", false) ? CNS_KERNEL_CONTRACT : 0;
     out->math |= lcns_option_boolean(L, arg, "approx", false) ? CNS_KERNEL_APPROXIMATE : 0;
     out->math |= lcns_option_boolean(L, arg, "optimise", true) ? 0 : CNS_KERNEL_NO_OPTIMISER;
+    out->math |= lcns_option_boolean(L, arg, "cache", true) ? 0 : CNS_KERNEL_NO_CACHE;
     out->math |= out->policy == LCNS_TIER_SCALAR ? CNS_KERNEL_NO_BLOCKS : 0;
 }
 

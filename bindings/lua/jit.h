@@ -17,7 +17,8 @@
 #define LCNS_KERNEL_TYPE "cns.kernel"
 #define LCNS_KERNEL_EXPECTED "integer, float, boolean, nil or cns.buffer"
 
-/* ---- the machine (jit_machine.c) ------------------------------------------------------------- */
+/* ---- the machine (jit_machine.c, jit_cache.c) --------------------------------------------------
+ */
 
 /* One for all states that belong together; made when the first kernel is compiled. */
 typedef struct lcns_machine {
@@ -32,6 +33,9 @@ lcns_machine *lcns_machine_of(lua_State *L);
 /* Where the native backend lies: CNS_JIT_PLUGIN (none when empty), or beside this module or
  * command, in a build tree or installed. false: nowhere. */
 bool lcns_find_plugin(char *path, size_t capacity);
+/* Where native code is kept between processes: CNS_CACHE (nowhere when empty), else cnsengine below
+ * XDG_CACHE_HOME or ~/.cache; and CNS_CACHE_LIMIT, or 0. false: nowhere, with the reason. */
+bool lcns_find_cache(char *path, size_t capacity, uint64_t *limit, char *why, size_t why_capacity);
 
 /* ---- kernels (jit.c) ------------------------------------------------------------------------- */
 

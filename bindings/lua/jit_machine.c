@@ -83,7 +83,7 @@ void lcns_machine_leave(lcns_machine *machine, const lcns_pool *pool) {
 
 static lcns_machine *create_machine(lua_State *L, lcns_pool *pool) {
     cns_context *context = lcns_context(L);
-    char path[PATH_MAX];
+    char path[PATH_MAX], cache[PATH_MAX], why[128];
     lcns_machine *machine = cns_context_resize(context, NULL, 0, sizeof *machine);
     if (!machine) {
         lcns_raise(L, CNS_E_NOMEM);
@@ -94,6 +94,8 @@ static lcns_machine *create_machine(lua_State *L, lcns_pool *pool) {
     lcns_pool_retain(pool);
     cns_vm_config config = {.size = sizeof config, .tasks = pool->tasks};
     config.plugin = machine->plugin ? path : NULL;
+    config.cache =
+        lcns_find_cache(cache, sizeof cache, &config.cache_limit, why, sizeof why) ? cache : NULL;
     cns_status status = lcns_pool_enter(pool) ? CNS_OK : CNS_E_CANCELLED;
     if (status == CNS_OK) {
         status = cns_vm_create(context, &config, &machine->vm);

@@ -191,7 +191,7 @@ static int kernel_stats(lua_State *L) {
     cns_kernel_stats stats;
     cns_kernel_get_stats(v->kernel, &stats);
     uint64_t calls = self->calls, compilations = self->compilations, variants = self->variants;
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 10);
     set_count(L, "calls", calls);
     set_count(L, "compilations", compilations);
     set_count(L, "signatures", variants);
@@ -200,6 +200,9 @@ static int kernel_stats(lua_State *L) {
     set_count(L, "build_ns", stats.build_ns);
     set_count(L, "lower_ns", stats.lower_ns);
     set_count(L, "native_ns", stats.native_ns);
+    set_count(L, "compile_ns", stats.compile_ns);
+    lua_pushboolean(L, stats.cached != 0);
+    lua_setfield(L, -2, "cached");
     return 1;
 }
 

@@ -150,6 +150,8 @@ void *lcns_begin_close(lua_State *L, const char *name, lcns_shared **shared);
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
+/* "64 KiB", "1.5 GiB", "4096"; false when it is no size. */
+bool lcns_parse_bytes(const char *text, size_t length, uint64_t *out);
 /* Bytes: a non-negative integer (or integral float) or text such as "64 KiB", "1.5 GiB", "100 MB".
  */
 uint64_t lcns_check_bytes(lua_State *L, int arg);

@@ -674,6 +674,15 @@ local function find_plugin()
     return named
 end
 
+-- As the Lua module does.
+local function find_cache()
+    local named, caches, home = os.getenv("CNS_CACHE"), os.getenv("XDG_CACHE_HOME"),
+        os.getenv("HOME")
+    local path = named or caches and caches:match("^/") and caches .. "/cnsengine"
+        or home and home .. "/.cache/cnsengine"
+    return path and path:match("^/.*")
+end
+
 local function read_file(path)
     local file, why = io.open(path, "rb")
     local bytes
@@ -688,13 +697,18 @@ end
 -- The kernels of a module, by name. Numbers are taken as integers where a signature says i64; of
 -- several signatures the first that takes the arguments runs. Integers beyond 2^53 are int64_t.
 -- Runs go to their end. Options: native (machine code, or an error), plugin (its path; else
--- CNS_JIT_PLUGIN, or beside the library), tasks (a pool for cns.prange).
+-- CNS_JIT_PLUGIN, or beside the library), tasks (a pool for cns.prange), cache (the full path of a
+-- folder for machine code, or false; else CNS_CACHE, or cnsengine below XDG_CACHE_HOME or ~/.cache).
 function cns.kernels(path, options)
     options = options or {}
     local bytes = read_file(path)
     local plugin = options.plugin or options.native and find_plugin() or nil
+    local cache = options.cache
+    if cache == nil then
+        cache = plugin and find_cache()
+    end
     local settings = struct("cns_vm_config",
-        {tasks = options.tasks and open(options.tasks), plugin = plugin})
+        {tasks = options.tasks and open(options.tasks), plugin = plugin, cache = cache or nil})
     local vm_box, module_box = ffi.new("cns_vm *[1]"), ffi.new("cns_module *[1]")
     check(C.cns_vm_create(context, settings, vm_box), 2)
     local vm = vm_box[0]

@@ -2,12 +2,12 @@
  *
  * jit/jit.h - the LLVM backend, from the inside.
  *
- * plugin.c is the table that the engine sees; target.c makes object code of a module and lists the
- * machines and passes; lower.c turns the graph of blocks into LLVM's, lower_ops.c one operation;
- * memory.c loads and stores; fork.c loops over cns.prange; math.c the C library's functions;
- * spmd*.c the loops that run several iterations at once; object.c, runtime.c and cpu.c make object
- * files for other programs. A compilation has an LLVM context of its own, so threads share nothing
- * but the linker of LLJIT, which locks by itself.
+ * plugin.c is the table that the engine sees; identity.c says what code depends on; target.c makes
+ * object code of a module and lists the machines and passes; lower.c turns the graph of blocks into
+ * LLVM's, lower_ops.c one operation; memory.c loads and stores; fork.c loops over cns.prange;
+ * math.c the C library's functions; spmd*.c the loops that run several iterations at once; object.c,
+ * runtime.c and cpu.c make object files for other programs. A compilation has an LLVM context of
+ * its own, so threads share nothing but the linker of LLJIT, which locks by itself.
  */
 #ifndef CNS_JIT_JIT_H
 #define CNS_JIT_JIT_H
@@ -44,9 +44,20 @@ typedef struct cns_jit {
     char *cpu;         /* the host's; LLVM's strings */
     char *features;
     char *triple;
-    _Atomic uint64_t names; /* compiled functions have numbers for names */
+    char *identity; /* identity.c; NULL: unknown */
+    size_t identity_size;
+    _Atomic uint64_t names; /* linked functions have numbers in their names */
     _Atomic(LLVMTargetMachineRef) machines[CNS_JIT_MACHINES]; /* of the host, not in use; NULLs */
 } cns_jit;
+
+/* ---- plugin.c, identity.c -------------------------------------------------------------------- */
+
+/* A function of the C library, as this process has it. */
+uint64_t cns_jit_scalar_address(cns_ir_op op);
+/* Writes down what the code depends on. */
+cns_status cns_jit_identify(cns_jit *jit);
+const char *cns_jit_identity(const void *instance);
+void cns_jit_forget_identity(cns_jit *jit);
 
 /* ---- target.c -------------------------------------------------------------------------------- */
 

@@ -17,8 +17,7 @@
 
 /* ---- an instance ----------------------------------------------------------------------------- */
 
-/* The C library's functions, as this process has them. */
-static LLVMOrcJITTargetAddress scalar_address(cns_ir_op op) {
+uint64_t cns_jit_scalar_address(cns_ir_op op) {
     double (*one)(double) = NULL;
     double (*two)(double, double) = NULL;
     switch (op) {
@@ -80,7 +79,7 @@ static cns_status define_symbols(cns_jit *jit) {
     }
     const cns_jit_math *row;
     for (uint32_t i = 0; (row = cns_jit_math_row(i)) != NULL; i++) {
-        pairs[count++] = symbol_at(jit, row->name, scalar_address(row->op));
+        pairs[count++] = symbol_at(jit, row->name, cns_jit_scalar_address(row->op));
         for (int w = 0; w < CNS_JIT_WIDTHS && jit->vector_math; w++) {
             cns_os_symbol vector =
                 row->vector[w] ? jit->services->library_symbol(jit->vector_math, row->vector[w])
@@ -121,6 +120,7 @@ static void destroy(void *instance) {
     LLVMDisposeMessage(jit->cpu);
     LLVMDisposeMessage(jit->features);
     LLVMDisposeMessage(jit->triple);
+    cns_jit_forget_identity(jit);
     jit->services->free(jit->context, jit, sizeof *jit, CNS_ALIGN_DEFAULT);
 }
 
@@ -157,6 +157,7 @@ static cns_status create(cns_context *context, const cns_native_services *servic
     LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->linker, NULL);
     cns_status status =
         error ? cns_jit_error(jit, "the linker does not start", error) : define_symbols(jit);
+    status = status == CNS_OK ? cns_jit_identify(jit) : status;
     if (status != CNS_OK) {
         destroy(jit);
         return status;
@@ -217,14 +218,40 @@ static cns_status make(cns_jit *jit, const cns_native_options *options,
 
 /* ---- code that runs here --------------------------------------------------------------------- */
 
-/* Bytes of the sections that are code. */
-static size_t measure(LLVMMemoryBufferRef object) {
-    char *text = NULL;
-    LLVMBinaryRef binary = LLVMCreateBinary(object, NULL, &text);
-    if (!binary) {
-        LLVMDisposeMessage(text);
-        return 0;
+/* What a kernel is called in its object. Where it is linked, the digits become a number that no
+ * other code has, so that the same object may be there twice. */
+static const char object_symbol[] = "cns_kernel_0000000000000000";
+
+enum { SYMBOL_DIGITS = 16 };
+
+static cns_status compile(void *instance, const cns_ir_function *function,
+                          const cns_native_options *options, void **out, size_t *size) {
+    cns_jit *jit = instance;
+    const char *symbol = object_symbol;
+    unit u;
+    cns_status status = make(jit, options, &function, &symbol, 1, &u);
+    if (status != CNS_OK) {
+        return status;
     }
+    LLVMMemoryBufferRef object = NULL;
+    status = cns_jit_assemble(jit, u.target.machine, u.module, LLVMObjectFile, &object);
+    unit_deinit(jit, &u);
+    if (status != CNS_OK) {
+        return status;
+    }
+    size_t length = LLVMGetBufferSize(object);
+    void *bytes = jit->services->resize(jit->context, NULL, 0, length);
+    if (bytes) {
+        memcpy(bytes, LLVMGetBufferStart(object), length);
+        *out = bytes;
+        *size = length;
+    }
+    LLVMDisposeMemoryBuffer(object);
+    return bytes ? CNS_OK : jit->services->memory_status(jit->context, length);
+}
+
+/* Bytes of the sections that are code. */
+static size_t measure(LLVMBinaryRef binary) {
     size_t size = 0;
     LLVMSectionIteratorRef at = LLVMObjectFileCopySectionIterator(binary);
     for (; !LLVMObjectFileIsSectionIteratorAtEnd(binary, at); LLVMMoveToNextSection(at)) {
@@ -234,8 +261,42 @@ static size_t measure(LLVMMemoryBufferRef object) {
         }
     }
     LLVMDisposeSectionIterator(at);
-    LLVMDisposeBinary(binary);
     return size;
+}
+
+/* Where in `bytes` the kernel's name is; 0: nowhere. */
+static size_t find_name(LLVMBinaryRef binary, const char *bytes) {
+    size_t place = 0;
+    LLVMSymbolIteratorRef at = LLVMObjectFileCopySymbolIterator(binary);
+    for (; place == 0 && !LLVMObjectFileIsSymbolIteratorAtEnd(binary, at);
+         LLVMMoveToNextSymbol(at)) {
+        const char *name = LLVMGetSymbolName(at); /* in the object's own table */
+        if (name && strcmp(name, object_symbol) == 0) {
+            place = (size_t)(name - bytes);
+        }
+    }
+    LLVMDisposeSymbolIterator(at);
+    return place;
+}
+
+/* Gives the kernel in `bytes` the name `symbol`, as long as its own; false when it is not there. */
+static bool rename_kernel(char *bytes, size_t size, const char *symbol, size_t *code_size) {
+    LLVMMemoryBufferRef view = LLVMCreateMemoryBufferWithMemoryRange(bytes, size, "kernel", 0);
+    char *text = NULL;
+    LLVMBinaryRef binary = LLVMCreateBinary(view, NULL, &text);
+    size_t place = 0;
+    if (binary) {
+        *code_size = measure(binary);
+        place = find_name(binary, bytes);
+        LLVMDisposeBinary(binary);
+    } else {
+        LLVMDisposeMessage(text);
+    }
+    LLVMDisposeMemoryBuffer(view);
+    if (place > 0) {
+        memcpy(bytes + place, symbol, sizeof object_symbol);
+    }
+    return place > 0;
 }
 
 static cns_status release_tracker(cns_jit *jit, LLVMOrcResourceTrackerRef tracker) {
@@ -247,7 +308,6 @@ static cns_status release_tracker(cns_jit *jit, LLVMOrcResourceTrackerRef tracke
 /* Takes the object. */
 static cns_status link_object(cns_jit *jit, LLVMMemoryBufferRef object, const char *symbol,
                               cns_native_code *out) {
-    out->code_size = measure(object);
     LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit->linker);
     LLVMOrcResourceTrackerRef tracker = LLVMOrcJITDylibCreateResourceTracker(dylib);
     LLVMErrorRef error = LLVMOrcLLJITAddObjectFileWithRT(jit->linker, tracker, object);
@@ -265,25 +325,26 @@ static cns_status link_object(cns_jit *jit, LLVMMemoryBufferRef object, const ch
     return CNS_OK;
 }
 
-static cns_status compile(void *instance, const cns_ir_function *function,
-                          const cns_native_options *options, cns_native_code *out) {
+static cns_status link(void *instance, const void *object, size_t size, cns_native_code *out) {
     cns_jit *jit = instance;
-    char name[32];
-    snprintf(name, sizeof name, "cns_kernel_%llu",
-             (unsigned long long)atomic_fetch_add_explicit(&jit->names, 1, memory_order_relaxed));
-    const char *symbol = name;
-    unit u;
-    cns_status status = make(jit, options, &function, &symbol, 1, &u);
-    if (status != CNS_OK) {
-        return status;
+    char symbol[sizeof object_symbol];
+    uint64_t number = atomic_fetch_add_explicit(&jit->names, 1, memory_order_relaxed) + 1;
+    snprintf(symbol, sizeof symbol, "%.*s%0*llx", (int)sizeof object_symbol - 1 - SYMBOL_DIGITS,
+             object_symbol, SYMBOL_DIGITS, (unsigned long long)number);
+    char *bytes = jit->services->resize(jit->context, NULL, 0, size);
+    if (!bytes) {
+        return jit->services->memory_status(jit->context, size);
     }
-    LLVMMemoryBufferRef object = NULL;
-    status = cns_jit_assemble(jit, u.target.machine, u.module, LLVMObjectFile, &object);
-    unit_deinit(jit, &u);
+    memcpy(bytes, object, size);
     cns_native_code code = {0};
-    if (status == CNS_OK) {
-        status = link_object(jit, object, symbol, &code);
+    cns_status status = CNS_OK;
+    if (rename_kernel(bytes, size, symbol, &code.code_size)) {
+        status = link_object(jit, LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes, size, symbol),
+                             symbol, &code);
+    } else {
+        status = jit->services->fail(jit->context, CNS_E_CORRUPT, "no kernel is in the object");
     }
+    jit->services->resize(jit->context, bytes, size, 0);
     if (status == CNS_OK) {
         *out = code;
     }
@@ -343,7 +404,9 @@ const cns_native_backend *cns_native_backend_get(void) {
         .create = create,
         .destroy = destroy,
         .cpu = cpu,
+        .identity = cns_jit_identity,
         .compile = compile,
+        .link = link,
         .release = release,
         .print = print,
         .emit = cns_jit_emit,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "vm/kernel.h"
+#include "vm/remarks.h"
 
 /* ---- signature ------------------------------------------------------------------------------- */
 
@@ -59,6 +60,18 @@ static void print_tier(const cns_kernel *kernel, cns_text *text) {
     }
 }
 
+static void print_making(const cns_kernel *kernel, const cns_kernel_stats *stats, cns_text *text) {
+    double native = (double)stats->native_ns / 1e6;
+    if (stats->cached) {
+        cns_text_printf(text, "loaded from the cache in %.2f ms (made in %.1f ms)\n", native,
+                        (double)stats->compile_ns / 1e6);
+    } else if (*kernel->uncached) {
+        cns_text_printf(text, "made in %.1f ms\n  no cache    %s\n", native, kernel->uncached);
+    } else {
+        cns_text_printf(text, "made in %.1f ms, kept in the cache\n", native);
+    }
+}
+
 static void print_sizes(const cns_kernel *kernel, cns_text *text) {
     cns_kernel_stats stats;
     cns_kernel_get_stats(kernel, &stats);
@@ -66,8 +79,8 @@ static void print_sizes(const cns_kernel *kernel, cns_text *text) {
                     (unsigned long long)stats.bytecode_instructions,
                     (double)(stats.build_ns + stats.lower_ns) / 1e6);
     if (stats.native_bytes > 0) {
-        cns_text_printf(text, "  machine     %llu bytes, made in %.1f ms\n",
-                        (unsigned long long)stats.native_bytes, (double)stats.native_ns / 1e6);
+        cns_text_printf(text, "  machine     %llu bytes, ", (unsigned long long)stats.native_bytes);
+        print_making(kernel, &stats, text);
     }
 }
 
@@ -103,11 +116,22 @@ static uint32_t line_of(const cns_ir_function *ir, uint32_t site) {
     return site < ir->site_count ? ir->sites[site].line : 0;
 }
 
-static bool said_before(const cns_ir_function *ir, uint32_t remark) {
+/* Remarks and the function whose sites they name. */
+typedef struct remark_list {
+    const cns_ir_function *ir;
+    const cns_remark *items;
+    uint32_t count;
+} remark_list;
+
+static uint32_t remark_line(const remark_list *list, uint32_t remark) {
+    return line_of(list->ir, list->items[remark].site);
+}
+
+static bool said_before(const remark_list *list, uint32_t remark) {
     for (uint32_t r = 0; r < remark; r++) {
-        if (ir->remarks[r].kind == ir->remarks[remark].kind &&
-            line_of(ir, ir->remarks[r].site) == line_of(ir, ir->remarks[remark].site) &&
-            strcmp(ir->remarks[r].text, ir->remarks[remark].text) == 0) {
+        if (list->items[r].kind == list->items[remark].kind &&
+            remark_line(list, r) == remark_line(list, remark) &&
+            strcmp(list->items[r].text, list->items[remark].text) == 0) {
             return true;
         }
     }
@@ -115,21 +139,21 @@ static bool said_before(const cns_ir_function *ir, uint32_t remark) {
 }
 
 /* By line; a kernel has few remarks, so the next one is looked for each time. */
-static void print_remarks(const char *title, const cns_ir_function *ir, cns_text *text) {
+static void print_remarks(const char *title, const remark_list *list, cns_text *text) {
     bool first = true;
     uint64_t done = 0; /* lines up to here, plus one */
     for (;;) {
         uint64_t line = UINT64_MAX;
-        for (uint32_t r = 0; r < ir->remark_count; r++) {
-            uint64_t at = (uint64_t)line_of(ir, ir->remarks[r].site) + 1;
+        for (uint32_t r = 0; r < list->count; r++) {
+            uint64_t at = (uint64_t)remark_line(list, r) + 1;
             line = at > done && at < line ? at : line;
         }
         if (line == UINT64_MAX) {
             return;
         }
-        for (uint32_t r = 0; r < ir->remark_count; r++) {
-            const cns_remark *remark = &ir->remarks[r];
-            if ((uint64_t)line_of(ir, remark->site) + 1 != line || said_before(ir, r)) {
+        for (uint32_t r = 0; r < list->count; r++) {
+            const cns_remark *remark = &list->items[r];
+            if ((uint64_t)remark_line(list, r) + 1 != line || said_before(list, r)) {
                 continue;
             }
             if (first) {
@@ -143,18 +167,33 @@ static void print_remarks(const char *title, const cns_ir_function *ir, cns_text
     }
 }
 
+static cns_status print_native_remarks(const cns_kernel *kernel, cns_text *text) {
+    const cns_text *bytes = &kernel->remarks;
+    cns_context *context = kernel->vm->context;
+    uint32_t count = 0;
+    bool whole = cns_remarks_count(bytes->bytes, bytes->length, &count);
+    CNS_ASSERT(whole);
+    (void)whole;
+    size_t size = count * sizeof(cns_remark);
+    cns_remark *items = count > 0 ? cns_context_calloc(context, size) : NULL;
+    if (count > 0 && !items) {
+        return cns_context_memory_status(context, size);
+    }
+    cns_remarks_list(bytes->bytes, items, count);
+    print_remarks("in native code", &(remark_list){kernel->built, items, count}, text);
+    cns_context_free(context, items, size, CNS_ALIGN_DEFAULT);
+    return CNS_OK;
+}
+
 static cns_status explain(cns_kernel *kernel, cns_text *text) {
     print_signature(kernel->ir, kernel->hidden_count, text);
     print_options(kernel->options, text);
     print_tier(kernel, text);
     print_sizes(kernel, text);
     bool native = atomic_load_explicit(&kernel->state, memory_order_acquire) == CNS_NATIVE_READY;
-    print_remarks(native ? "in the VM, until the native code was there" : "in the VM", kernel->ir,
-                  text);
-    if (native) {
-        print_remarks("in native code", kernel->native_ir, text);
-    }
-    return CNS_OK;
+    print_remarks(native ? "in the VM, until the native code was there" : "in the VM",
+                  &(remark_list){kernel->ir, kernel->ir->remarks, kernel->ir->remark_count}, text);
+    return native ? print_native_remarks(kernel, text) : CNS_OK;
 }
 
 /* ---- the views ------------------------------------------------------------------------------- */

@@ -3,12 +3,12 @@
  * kernel.c - a kernel's life: built, optimised, lowered, run, made native, destroyed.
  *
  * The pipeline in one picture: Lua function -> builder (or a module's bytes -> reader) -> IR, kept
- * for the native tier -> copy -> optimiser -> bytecode. Native code is made from another copy of
- * the IR, by whoever asks first, on the pool or at once; runs go over to it by one atomic pointer.
+ * for the native tier -> copy -> optimiser -> bytecode. Native code comes from the IR as built
+ * (kernel_native.c), by whoever asks first, on the pool or at once; runs go over to it by one
+ * atomic pointer.
  */
 #include "vm/kernel.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "vm/build.h"
@@ -83,6 +83,7 @@ static cns_status create(cns_vm *vm, uint32_t options, cns_kernel **out) {
     }
     kernel->vm = vm;
     kernel->options = options;
+    cns_text_init(&kernel->remarks, vm->context);
     if (cns_mutex_init(&kernel->mutex) != 0) {
         cns_context_free(vm->context, kernel, sizeof *kernel, CNS_ALIGN_DEFAULT);
         return cns_fail(vm->context, CNS_E_NOMEM, "the system has no lock left for a kernel");
@@ -152,25 +153,6 @@ cns_status cns_kernel_compile(cns_vm *vm, const cns_kernel_config *config, char 
 
 /* ---- native code ----------------------------------------------------------------------------- */
 
-cns_status cns_kernel_native_ir(const cns_kernel *kernel, cns_ir_function **out) {
-    cns_ir_function *copy = NULL;
-    cns_status status = cns_ir_clone(kernel->built, &copy);
-    if (status == CNS_OK) {
-        status = cns_optimise(copy, vm_level(kernel) == CNS_OPTIMISE_NONE ? CNS_OPTIMISE_NONE
-                                                                          : CNS_OPTIMISE_NATIVE);
-    }
-    if (status != CNS_OK) {
-        cns_ir_destroy(copy);
-        return status;
-    }
-    *out = copy;
-    return CNS_OK;
-}
-
-cns_native_options cns_kernel_native_options(const cns_kernel *kernel) {
-    return (cns_native_options){.math = kernel->options};
-}
-
 /* Writes down how it ended, then says that it is over. */
 static void finish_native(cns_kernel *kernel, cns_status status) {
     kernel->native_status = status;
@@ -183,30 +165,10 @@ static void finish_native(cns_kernel *kernel, cns_status status) {
                           memory_order_release);
 }
 
-/* A remark that finds no memory is lost; the code is as good without it. */
-static void note_remark(void *user, cns_remark_kind kind, uint32_t site, const char *text) {
-    (void)cns_ir_remark(user, kind, site, "%s", text);
-}
-
 static cns_status compile_native(void *user, cns_cancel *cancel) {
     cns_kernel *kernel = user;
     (void)cancel;
-    uint64_t begin = cns_os_clock();
-    cns_vm *vm = kernel->vm;
-    cns_status status = CNS_OK;
-    if (!cns_vm_open_native(vm)) {
-        status = cns_fail(vm->context, CNS_E_UNSUPPORTED, "%s", vm->why);
-    }
-    if (status == CNS_OK) {
-        status = cns_kernel_native_ir(kernel, &kernel->native_ir);
-    }
-    if (status == CNS_OK) {
-        cns_native_options options = cns_kernel_native_options(kernel);
-        options.remark = note_remark;
-        options.remark_user = kernel->native_ir;
-        status = vm->backend->compile(vm->instance, kernel->native_ir, &options, &kernel->native);
-    }
-    kernel->native_ns = cns_os_clock() - begin;
+    cns_status status = cns_kernel_obtain_native(kernel);
     finish_native(kernel, status);
     return status;
 }
@@ -301,7 +263,7 @@ void cns_kernel_destroy(cns_kernel *kernel) {
     if (kernel->native.entry) {
         vm->backend->release(vm->instance, &kernel->native);
     }
-    cns_ir_destroy(kernel->native_ir);
+    cns_text_deinit(&kernel->remarks);
     cns_code_destroy(kernel->code);
     cns_ir_destroy(kernel->ir);
     cns_ir_destroy(kernel->built);
@@ -394,5 +356,7 @@ void cns_kernel_get_stats(const cns_kernel *kernel, cns_kernel_stats *out) {
                               .native_bytes = native ? kernel->native.code_size : 0,
                               .build_ns = kernel->build_ns,
                               .lower_ns = kernel->lower_ns,
-                              .native_ns = native ? kernel->native_ns : 0};
+                              .native_ns = native ? kernel->native_ns : 0,
+                              .compile_ns = native ? kernel->compile_ns : 0,
+                              .cached = native && kernel->cached};
 }

@@ -15,6 +15,7 @@
 #include "base/os.h"
 #include "cns/vm.h"
 #include "vm/bytecode.h"
+#include "vm/cache.h"
 #include "vm/native.h"
 
 struct cns_vm {
@@ -26,7 +27,10 @@ struct cns_vm {
     void *library;
     const cns_native_backend *backend; /* NULL: there is none, for the reason in `why` */
     void *instance;
-    char name[96]; /* of the backend and its processor */
+    cns_cache cache;
+    bool identified;                 /* identity holds */
+    uint8_t identity[CNS_CACHE_KEY]; /* digest of what code depends on beside its kernel */
+    char name[96];                   /* of the backend and its processor */
     char why[256];
 };
 
@@ -53,8 +57,11 @@ struct cns_kernel {
     cns_mutex mutex;                 /* guards `compilation` */
     cns_future *compilation;         /* in the background; NULL: none */
     cns_native_code native;
-    cns_ir_function *native_ir; /* as the native tier's optimiser left it */
-    uint64_t native_ns;
+    cns_text remarks;             /* of its making: remarks.h */
+    bool cached;                  /* it came from the cache */
+    uint64_t compile_ns;          /* what its making took, by whoever made it */
+    uint64_t native_ns;           /* until it ran here */
+    char uncached[CNS_CACHE_WHY]; /* why it could not be looked for or kept in the cache */
     cns_status native_status;
     char why[256]; /* why there is no native code */
 };
@@ -68,5 +75,8 @@ bool cns_vm_open_native(cns_vm *vm);
 /* `kernel` as the native tier sees it: a copy, optimised for it. */
 cns_status cns_kernel_native_ir(const cns_kernel *kernel, cns_ir_function **out);
 cns_native_options cns_kernel_native_options(const cns_kernel *kernel);
+/* Finds or makes the native code; fills in `native` and what belongs to it, but for `entry`. For
+ * the one who may. */
+cns_status cns_kernel_obtain_native(cns_kernel *kernel);
 
 #endif

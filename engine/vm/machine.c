@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * machine.c - what kernels share: the pool and the native backend, opened when first needed.
+ * machine.c - what kernels share: the pool, the native backend, opened when first needed, and the
+ * cache of what it makes.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "cns/hash.h"
 #include "vm/kernel.h"
+#include "vm/passes.h"
 
 cns_status cns_vm_create(cns_context *context, const cns_vm_config *config, cns_vm **out) {
     static const cns_vm_config defaults = {.size = sizeof(cns_vm_config)};
@@ -19,6 +22,7 @@ cns_status cns_vm_create(cns_context *context, const cns_vm_config *config, cns_
         return cns_context_memory_status(context, sizeof *vm);
     }
     vm->context = context;
+    vm->cache.context = context;
     vm->tasks = c->tasks;
     if (cns_mutex_init(&vm->mutex) != 0) {
         cns_context_free(context, vm, sizeof *vm, CNS_ALIGN_DEFAULT);
@@ -32,6 +36,11 @@ cns_status cns_vm_create(cns_context *context, const cns_vm_config *config, cns_
             return cns_context_memory_status(context, size);
         }
         memcpy(vm->plugin, c->plugin, size);
+    }
+    cns_status status = cns_cache_init(&vm->cache, context, c->cache, c->cache_limit);
+    if (status != CNS_OK) {
+        cns_vm_destroy(vm);
+        return status;
     }
     *out = vm;
     return CNS_OK;
@@ -49,6 +58,7 @@ void cns_vm_destroy(cns_vm *vm) {
     if (vm->plugin) {
         cns_context_free(context, vm->plugin, strlen(vm->plugin) + 1, 1);
     }
+    cns_cache_deinit(&vm->cache);
     cns_mutex_deinit(&vm->mutex);
     cns_context_free(context, vm, sizeof *vm, CNS_ALIGN_DEFAULT);
 }
@@ -79,6 +89,25 @@ static const cns_native_backend *ask_backend(cns_vm *vm) {
     return backend;
 }
 
+/* The digest of what code depends on beside its kernel: the backend, and the passes in this very
+ * build of the engine. */
+static bool identify(cns_vm *vm, const cns_native_backend *backend) {
+    char engine[512];
+    const char *compiler = backend->identity(vm->instance);
+    if (!compiler ||
+        !cns_os_function_identity((cns_os_symbol)cns_optimise, engine, sizeof engine)) {
+        return false;
+    }
+    cns_text all;
+    cns_text_init(&all, vm->context);
+    cns_text_printf(&all, "native code\nengine %s, ABI %u\n%s", engine, CNS_NATIVE_ABI, compiler);
+    bool made = cns_text_status(&all) == CNS_OK &&
+                cns_hash_digest(vm->context, CNS_HASH_BLAKE3, NULL, all.bytes, all.length,
+                                vm->identity, sizeof vm->identity) == CNS_OK;
+    cns_text_deinit(&all);
+    return made;
+}
+
 static void open_backend(cns_vm *vm) {
     if (!vm->plugin) {
         say_why(vm, "no native backend was named", "");
@@ -97,6 +126,7 @@ static void open_backend(cns_vm *vm) {
         backend = NULL;
     }
     if (backend) {
+        vm->identified = vm->cache.path && identify(vm, backend);
         snprintf(vm->name, sizeof vm->name, "%s for %s", backend->name, backend->cpu(vm->instance));
     } else {
         cns_os_library_close(vm->library);
@@ -121,4 +151,48 @@ const char *cns_vm_native(cns_vm *vm, char *why, uint64_t capacity) {
         snprintf(why, capacity, "%s", there ? "" : vm->why);
     }
     return there ? vm->name : NULL;
+}
+
+/* ---- the cache ------------------------------------------------------------------------------- */
+
+const char *cns_vm_cache(const cns_vm *vm) {
+    return vm->cache.path;
+}
+
+static cns_status check_cache(const cns_vm *vm, const cns_cache_info *info) {
+    if (info->size != sizeof *info) {
+        return cns_fail(vm->context, CNS_E_INVALID, "cns_cache_info.size is %u, not %zu",
+                        (unsigned)info->size, sizeof *info);
+    }
+    return vm->cache.path ? CNS_OK : cns_fail(vm->context, CNS_E_UNSUPPORTED, "there is no cache");
+}
+
+static cns_status answer(const cns_vm *vm, bool fine, const char *why, cns_cache_usage usage,
+                         cns_cache_info *out) {
+    out->files = usage.files;
+    out->bytes = usage.bytes;
+    out->limit = vm->cache.limit;
+    return fine ? CNS_OK : cns_fail(vm->context, CNS_E_IO, "%s", why);
+}
+
+cns_status cns_vm_cache_measure(cns_vm *vm, cns_cache_info *out) {
+    cns_status status = check_cache(vm, out);
+    if (status == CNS_OK) {
+        cns_cache_usage usage;
+        char why[CNS_CACHE_WHY];
+        bool fine = cns_cache_measure(&vm->cache, &usage, why, sizeof why);
+        status = answer(vm, fine, why, usage, out);
+    }
+    return status;
+}
+
+cns_status cns_vm_cache_clear(cns_vm *vm, cns_cache_info *out) {
+    cns_status status = check_cache(vm, out);
+    if (status == CNS_OK) {
+        cns_cache_usage usage;
+        char why[CNS_CACHE_WHY];
+        bool fine = cns_cache_clear(&vm->cache, &usage, why, sizeof why);
+        status = answer(vm, fine, why, usage, out);
+    }
+    return status;
 }

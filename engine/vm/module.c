@@ -25,6 +25,7 @@ enum {
     KERNELS_MOST = 1 << 12 /* pairs of them are compared */
 };
 
+/* Those that are of a kernel, not of this process. */
 static const uint32_t all_options = CNS_KERNEL_REASSOCIATE | CNS_KERNEL_CONTRACT |
                                     CNS_KERNEL_APPROXIMATE | CNS_KERNEL_NO_OPTIMISER |
                                     CNS_KERNEL_NO_BLOCKS;
@@ -251,7 +252,7 @@ cns_status cns_module_add(cns_module *module, const char *name, const cns_kernel
     }
     cns_ir_function *ir = NULL;
     cns_status status = copy_fixed(kernel, hidden, &ir);
-    status = status == CNS_OK ? add_ir(module, name, ir, kernel->options) : status;
+    status = status == CNS_OK ? add_ir(module, name, ir, kernel->options & all_options) : status;
     return blame(context, status, name);
 }
 

@@ -32,6 +32,7 @@ const cns_native_services *cns_native_services_get(void) {
         .library_open = cns_os_library_open,
         .library_symbol = cns_os_library_symbol,
         .library_close = cns_os_library_close,
+        .function_identity = cns_os_function_identity,
         .libm = find_libm,
     };
     return &services;

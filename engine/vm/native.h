@@ -39,6 +39,7 @@ typedef struct cns_native_services {
     bool (*library_open)(const char *path, void **library, char *why, size_t capacity);
     cns_os_symbol (*library_symbol)(void *library, const char *name);
     void (*library_close)(void *library);
+    bool (*function_identity)(cns_os_symbol function, char *out, size_t capacity);
     /* Vectors with the C library's results, on the context's level of processors: cns_libm_find. */
     const cns_libm *(*libm)(const cns_context *context, cns_ir_op op, uint32_t lanes);
 } cns_native_services;
@@ -100,8 +101,16 @@ typedef struct cns_native_backend {
     cns_status (*create)(cns_context *context, const cns_native_services *services, void **out);
     void (*destroy)(void *instance);
     const char *(*cpu)(const void *instance); /* the host's, as the compiler calls it */
+    /* All that compile's bytes depend on beside its arguments, as text: compiler, processor, the C
+     * library's functions. NULL where that cannot be told. */
+    const char *(*identity)(const void *instance);
+    /* A kernel's code as bytes for `link`, of this process or of any other whose backend has the
+     * same identity; in memory of the context (cns_context_resize's). */
     cns_status (*compile)(void *instance, const cns_ir_function *function,
-                          const cns_native_options *options, cns_native_code *out);
+                          const cns_native_options *options, void **object, size_t *size);
+    /* Makes the code of such bytes run here, any number of times; the caller keeps them.
+     * requires: they are as compile left them. */
+    cns_status (*link)(void *instance, const void *object, size_t size, cns_native_code *out);
     /* requires: no thread runs the code. */
     void (*release)(void *instance, cns_native_code *code);
     /* Text of the optimised LLVM IR or of the machine code, appended. */

@@ -73,7 +73,7 @@ local function work(ctx, i)
     end
     if not ok then return false, refusal end
     results.VM = run(vm, arguments)
-    local native <close> = cns.jit(fn, {wait = true})
+    local native <close> = cns.jit(fn, {wait = true, cache = false})
     if native:compile("i64"):tier("i64") == "native" then
         results.native = run(native, arguments)
     end

@@ -162,7 +162,7 @@ end)
 test("help, with an example for every command", function()
     local r = run {"--help"}
     expect(r, 0, "Exit codes")
-    for _, name in ipairs {"run", "bench", "hash", "doctor", "repl", "version"} do
+    for _, name in ipairs {"run", "bench", "cache", "hash", "doctor", "repl", "version"} do
         assert(r.out:find("\n  cnsengine " .. name, 1, true), "no example of " .. name)
         for _, words in ipairs {{name, "--help"}, {name, "-h"}, {"help", name}} do
             local h = run(words)
@@ -729,6 +729,45 @@ test("hash: errors and keys", function()
     expect(run {"hash", "-a", "blake2b", "-l", "65", "a"}, 2, nil, "64")
     expect(run {"hash", "-a", "crc32c", "-l", "8", "a"}, 2)
     expect(run {"hash", "--raw", "a", "a"}, 2)
+end)
+
+test("cache: info and clear", function()
+    local place = folder .. "/code"
+    local env = "CNS_CACHE=" .. quote(place)
+    local r = run({"cache", "info"}, {env = env})
+    expect(r, 0, "folder   " .. place .. "\nkernels  0\nsize     0 bytes of at most 256.0 MiB\n")
+    local text = 'local k = require "cns".jit(function(x) return x + 1 end, {wait = true}) '
+        .. "print(k(1), k:tier(), k:stats().cached)"
+    local native = script(text, nil, {env = env}).out:find("native", 1, true)
+    if native then
+        expect(script(text, nil, {env = env}), 0, "2\tnative\ttrue\n")
+        expect(run({"cache", "info"}, {env = env}), 0, "kernels  1\nsize     4.0 KiB of")
+        expect(run({"doctor"}, {env = env}), 0, "code cache    1 kernels, 4.0 KiB of at most 256.0 MiB")
+        expect(run({"cache", "clear"}, {env = env}), 0, "removed 1 kernels, 4.0 KiB\n")
+        expect(script(text, nil, {env = env}), 0, "2\tnative\tfalse\n")
+        os.execute("chmod go+w " .. quote(place))
+        expect(script(text, nil, {env = env}), 0, "2\tnative\tfalse\n")
+        expect(run({"cache", "info"}, {env = env}), 1,
+            "unused   " .. place .. ": others may write to it\n")
+        expect(run({"cache", "clear"}, {env = env}), 1, "removed 0", "others may write to it")
+        expect(run({"doctor"}, {env = env}), 0, "unused, kernels are compiled in each process")
+    end
+    expect(run({"cache", "info"}, {env = env .. " CNS_CACHE_LIMIT=1MiB"}),
+        native and 1 or 0, "of at most 1.0 MiB")
+    expect(run({"cache", "info"}, {env = env .. " CNS_CACHE_LIMIT=much"}), 0,
+        'off      CNS_CACHE_LIMIT is no size such as "64 MiB"')
+    expect(run({"cache", "info"}, {env = "CNS_CACHE="}), 0, "off      CNS_CACHE is empty")
+    expect(run({"cache", "clear"}, {env = "CNS_CACHE="}), 0, "off: CNS_CACHE is empty")
+    expect(run({"cache", "info"}, {env = "CNS_CACHE=x"}), 0, "off      CNS_CACHE is no full path")
+    local home = "env -u CNS_CACHE -u XDG_CACHE_HOME HOME=" .. quote(folder)
+    expect(run({"cache", "info"}, {env = home}), 0, "folder   " .. folder .. "/.cache/cnsengine\n")
+    expect(run({"cache", "info"}, {env = "env -u CNS_CACHE XDG_CACHE_HOME=" .. quote(folder)}), 0,
+        "folder   " .. folder .. "/cnsengine\n")
+    expect(run({"cache", "info"}, {env = "env -u CNS_CACHE -u XDG_CACHE_HOME -u HOME"}), 0,
+        "off      none of CNS_CACHE, XDG_CACHE_HOME and HOME names a folder")
+    expect(run {"cache"}, 2, nil, "info or clear?")
+    expect(run {"cache", "show"}, 2, nil, "'show' is neither info nor clear")
+    expect(run {"cache", "info", "more"}, 2, nil, "unexpected argument 'more'")
 end)
 
 test("doctor fits 80 columns and names what it cannot tell", function()

@@ -321,7 +321,7 @@ local function errors(test)
         t.raises("'name'", cns.jit, f, {name = ("x"):rep(64)})
         t.raises("'name'", cns.jit, f, {name = "a\0b"})
         t.raises("'name'", cns.jit, f, {name = 1})
-        for _, key in ipairs {"contract", "approx", "optimise"} do
+        for _, key in ipairs {"contract", "approx", "optimise", "cache"} do
             t.raises("'" .. key .. "': boolean", cns.jit, f, {[key] = 0})
         end
     end)

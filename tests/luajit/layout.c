@@ -171,6 +171,13 @@ static const field_layout layouts[] = {
     FIELD(cns_vm_config, reserved),
     FIELD(cns_vm_config, tasks),
     FIELD(cns_vm_config, plugin),
+    FIELD(cns_vm_config, cache),
+    FIELD(cns_vm_config, cache_limit),
+    FIELD(cns_cache_info, size),
+    FIELD(cns_cache_info, reserved),
+    FIELD(cns_cache_info, files),
+    FIELD(cns_cache_info, bytes),
+    FIELD(cns_cache_info, limit),
     FIELD(cns_emit_config, size),
     FIELD(cns_emit_config, kernel_count),
     FIELD(cns_emit_config, kernels),
@@ -191,6 +198,8 @@ static const field_layout layouts[] = {
     FIELD(cns_kernel_stats, build_ns),
     FIELD(cns_kernel_stats, lower_ns),
     FIELD(cns_kernel_stats, native_ns),
+    FIELD(cns_kernel_stats, compile_ns),
+    FIELD(cns_kernel_stats, cached),
 };
 
 int main(void) {

@@ -49,9 +49,24 @@ static void native_close(native *n) {
     support_context_destroy(n->context);
 }
 
+/* Compiled and linked, as it would be with a cache between. */
+static cns_status compile_and_link(const cns_native_backend *backend, void *instance,
+                                   const cns_ir_function *f, const cns_native_options *options,
+                                   cns_native_code *out) {
+    void *object = NULL;
+    size_t size = 0;
+    cns_status status = backend->compile(instance, f, options, &object, &size);
+    if (status == CNS_OK) {
+        status = backend->link(instance, object, size, out);
+        cns_context_resize(f->context, object, size, 0);
+    }
+    return status;
+}
+
 static cns_native_code native_compile(native *n, const cns_ir_function *f) {
     cns_native_code code = {0};
-    support_status(n->context, CNS_OK, n->backend->compile(n->instance, f, &n->options, &code));
+    support_status(n->context, CNS_OK,
+                   compile_and_link(n->backend, n->instance, f, &n->options, &code));
     ck_assert_uint_gt(code.code_size, 0);
     return code;
 }
@@ -635,7 +650,7 @@ static cns_status compile_once(cns_context *context) {
     const cns_native_export exports[1] = {{.function = f, .symbol = "symbol"}};
     cns_native_object build = {.prefix = "test", .exports = exports, .export_count = 1};
     if (status == CNS_OK) {
-        status = backend->compile(instance, f, &options, &code);
+        status = compile_and_link(backend, instance, f, &options, &code);
     }
     if (status == CNS_OK) {
         status = backend->print(instance, f, &options, 1, &text);

@@ -379,6 +379,7 @@ function cns.map(options) end
 ---@field contract boolean? a * b + c may be rounded once
 ---@field approx boolean? vector math functions with an error of at most 4 ulp
 ---@field optimise boolean? false: as built, to measure and to test
+---@field cache boolean? false: machine code is made, not looked for or kept on disk: to measure
 
 ---A compiled Lua function; call it like one. It means what the function means, to the bit, but runs
 ---over numbers, booleans, nil and buffers only. It is compiled for the types that it is called with,
@@ -417,8 +418,10 @@ function kernel:signatures() end
 ---@param ... cns.kernel.type
 ---@return "scalar"|"block"|"native"
 function kernel:tier(...) end
+---`native_ns`: until there was native code, made or (`cached`) loaded from the cache on disk;
+---`compile_ns`: what making it took, for a cached one in the process that made it.
 ---@param ... cns.kernel.type
----@return {calls: integer, compilations: integer, signatures: integer, bytecode_instructions: integer, native_bytes: integer, build_ns: integer, lower_ns: integer, native_ns: integer}
+---@return {calls: integer, compilations: integer, signatures: integer, bytecode_instructions: integer, native_bytes: integer, build_ns: integer, lower_ns: integer, native_ns: integer, compile_ns: integer, cached: boolean}
 function kernel:stats(...) end
 ---Frees what was compiled; calls under way end first.
 function kernel:close() end

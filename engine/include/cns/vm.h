@@ -170,6 +170,10 @@ typedef struct cns_vm_config {
     uint32_t reserved;
     cns_tasks *tasks;   /* for prange and compiling in the background; NULL: the caller's thread */
     const char *plugin; /* path of the native backend; NULL: none, kernels stay in the VM */
+    /* Full path of a folder for native code, which later processes take instead of compiling; made
+     * when needed. NULL: none. See "the cache". */
+    const char *cache;
+    uint64_t cache_limit; /* bytes on disk; 0: 256 MiB */
 } cns_vm_config;
 
 CNS_API cns_status cns_vm_create(cns_context *context, const cns_vm_config *config, cns_vm **out);
@@ -182,6 +186,30 @@ CNS_API void cns_vm_leave_tasks(cns_vm *vm);
  * the reason in `why` (may be NULL; cut to capacity). */
 CNS_API const char *cns_vm_native(cns_vm *vm, char *why, uint64_t capacity);
 
+/* ---- the cache -------------------------------------------------------------------------------
+ * Native code on disk, found by a digest over all that it depends on: the kernel's IR and options,
+ * the builds of engine, backend and LLVM, the processor, the C library. Nothing in it goes stale:
+ * what has changed is another entry, and those that were not used for the longest time are removed.
+ * Any number of processes share a folder. It must belong to the user and be writable by nobody
+ * else, since its content gets executed; where it is not, or cannot be read or written, kernels
+ * are compiled as without it, and explain says why. */
+
+typedef struct cns_cache_info {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t files;
+    uint64_t bytes; /* on disk: whole blocks of 4 KiB */
+    uint64_t limit; /* of bytes; kept to within 1/32 on average */
+} cns_cache_info;
+
+/* The folder, or NULL. Borrowed. */
+CNS_API const char *cns_vm_cache(const cns_vm *vm);
+/* What is in it. CNS_E_IO, with the reason, when kernels could not be read or kept there (`out` is
+ * filled in as far as possible); CNS_E_UNSUPPORTED where there is none. */
+CNS_API cns_status cns_vm_cache_measure(cns_vm *vm, cns_cache_info *out);
+/* Removes all of it, no other files, not the folder; tells what was removed. As above. */
+CNS_API cns_status cns_vm_cache_clear(cns_vm *vm, cns_cache_info *out);
+
 /* ---- kernels --------------------------------------------------------------------------------- */
 
 /* A function compiled for one list of argument types. Runs on any number of threads at once. */
@@ -193,7 +221,8 @@ typedef enum cns_kernel_option {
     CNS_KERNEL_CONTRACT = 2,     /* a*b+c rounded once */
     CNS_KERNEL_APPROXIMATE = 4,  /* vector math functions, error at most 4 ulp */
     CNS_KERNEL_NO_OPTIMISER = 8, /* as built: to measure and to test */
-    CNS_KERNEL_NO_BLOCKS = 16    /* scalar VM only, the same */
+    CNS_KERNEL_NO_BLOCKS = 16,   /* scalar VM only, the same */
+    CNS_KERNEL_NO_CACHE = 32 /* native code is made, not looked for or kept on disk: to measure */
 } cns_kernel_option;
 
 typedef struct cns_kernel_config {
@@ -265,7 +294,10 @@ typedef struct cns_kernel_stats {
     uint64_t native_bytes;
     uint64_t build_ns;  /* Lua to optimised IR */
     uint64_t lower_ns;  /* IR to bytecode */
-    uint64_t native_ns; /* IR to machine code; 0 until then */
+    uint64_t native_ns; /* IR to machine code, made or loaded; 0 until then */
+    /* What making the machine code took, in the process that made it. */
+    uint64_t compile_ns;
+    uint64_t cached; /* 1: the machine code came from the cache */
 } cns_kernel_stats;
 
 CNS_API void cns_kernel_get_stats(const cns_kernel *kernel, cns_kernel_stats *out);
