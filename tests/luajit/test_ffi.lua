@@ -218,6 +218,28 @@ test("kernels of a module run, in the VM and as machine code", function()
     fails("native backend", cns.kernels(arg[2], {native = true, plugin = "/none"}).saxpy, 4, x, x)
 end)
 
+local function shell(line)
+    local pipe = assert(io.popen(line))
+    local text = pipe:read("*a")
+    pipe:close()
+    return text
+end
+
+test("machine code is kept in a folder, where there is one", function()
+    local folder = shell("mktemp -d"):gsub("%s", "")
+    local there, why = true, nil
+    for _ = 1, 2 do
+        local kernels = cns.kernels(arg[2], {native = true, cache = folder .. "/code"})
+        there, why = pcall(same_springs, kernels, 100)
+        assert(there or why:find("native backend"), why)
+        equal(shell("ls " .. folder .. "/code 2>/dev/null | wc -l"):gsub("%s", ""), there and "1" or "0")
+    end
+    local kernels = cns.kernels(arg[2], {native = true, cache = false})
+    equal(pcall(same_springs, kernels, 100), there)
+    shell("rm -r " .. folder)
+    fails("no full path", cns.kernels, arg[2], {native = true, cache = "code"})
+end)
+
 test("files that are no modules are refused", function()
     fails("/none: No such file", cns.kernels, "/none")
     fails("/: Is a directory", cns.kernels, "/")
