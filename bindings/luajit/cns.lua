@@ -698,7 +698,8 @@ end
 -- several signatures the first that takes the arguments runs. Integers beyond 2^53 are int64_t.
 -- Runs go to their end. Options: native (machine code, or an error), plugin (its path; else
 -- CNS_JIT_PLUGIN, or beside the library), tasks (a pool for cns.prange), cache (the full path of a
--- folder for machine code, or false; else CNS_CACHE, or cnsengine below XDG_CACHE_HOME or ~/.cache).
+-- folder for machine code, or false; else CNS_CACHE, or cnsengine below XDG_CACHE_HOME or
+-- ~/.cache).
 function cns.kernels(path, options)
     options = options or {}
     local bytes = read_file(path)

@@ -742,7 +742,8 @@ test("cache: info and clear", function()
     if native then
         expect(script(text, nil, {env = env}), 0, "2\tnative\ttrue\n")
         expect(run({"cache", "info"}, {env = env}), 0, "kernels  1\nsize     4.0 KiB of")
-        expect(run({"doctor"}, {env = env}), 0, "code cache    1 kernels, 4.0 KiB of at most 256.0 MiB")
+        expect(run({"doctor"}, {env = env}), 0,
+            "code cache    1 kernels, 4.0 KiB of at most 256.0 MiB")
         expect(run({"cache", "clear"}, {env = env}), 0, "removed 1 kernels, 4.0 KiB\n")
         expect(script(text, nil, {env = env}), 0, "2\tnative\tfalse\n")
         os.execute("chmod go+w " .. quote(place))
