@@ -163,7 +163,9 @@ static void keep(cns_kernel *kernel, const uint8_t key[CNS_CACHE_KEY], const voi
     put_u64(head, kernel->compile_ns);
     put_u64(head + 8, kernel->remarks.length);
     cns_text_append(&payload, head, sizeof head);
-    cns_text_append(&payload, kernel->remarks.bytes, kernel->remarks.length);
+    if (kernel->remarks.length > 0) {
+        cns_text_append(&payload, kernel->remarks.bytes, kernel->remarks.length);
+    }
     cns_text_append(&payload, object, size);
     if (kernel->remarks.failed || payload.failed) {
         say_no_cache(kernel, "not enough memory");

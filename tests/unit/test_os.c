@@ -191,6 +191,23 @@ START_TEST(libraries_open_or_say_why) {
 }
 END_TEST
 
+START_TEST(functions_have_identities) {
+    char here[512], other[512], there[512], again[512];
+    ck_assert(cns_os_function_identity((cns_os_symbol)cns_os_clock, here, sizeof here));
+    ck_assert(cns_os_function_identity((cns_os_symbol)cns_os_sleep, other, sizeof other));
+    ck_assert(cns_os_function_identity((cns_os_symbol)strtod, there, sizeof there));
+    ck_assert(cns_os_function_identity((cns_os_symbol)cns_os_clock, again, sizeof again));
+    ck_assert_str_eq(here, again);
+    ck_assert_str_ne(here, other);
+    size_t build = strcspn(here, "+"); /* the same build, another place in it */
+    ck_assert_uint_gt(build, 8);
+    ck_assert_int_eq(strncmp(here, other, build + 1), 0);
+    ck_assert_int_ne(strncmp(here, there, build), 0);
+    ck_assert(!cns_os_function_identity((cns_os_symbol)cns_os_clock, again, 8));
+    ck_assert(!cns_os_function_identity((cns_os_symbol)(uintptr_t)16, again, sizeof again));
+}
+END_TEST
+
 START_TEST(error_texts_reach_the_buffer) {
     char text[64];
     ck_assert_ptr_eq(cns_os_error_text(ENOENT, text, sizeof text), text);
@@ -213,6 +230,7 @@ int main(void) {
     tcase_add_test(cases, random_bytes_differ);
     tcase_add_test(cases, files_are_read_or_refused);
     tcase_add_test(cases, libraries_open_or_say_why);
+    tcase_add_test(cases, functions_have_identities);
     tcase_add_test(cases, error_texts_reach_the_buffer);
     suite_add_tcase(suite, cases);
     return support_run(suite);
