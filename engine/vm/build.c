@@ -254,19 +254,29 @@ static void build_load(cns_builder *b, cns_slot *target, const cns_slot *buffer,
     }
 }
 
+/* Whether `buffer`, from register `holder`, can be indexed with `index`; refuses. `reg` is the
+ * index's register where it is no constant. */
+static bool check_element(cns_builder *b, uint32_t holder, const cns_slot *buffer,
+                          const cns_slot *index, uint32_t reg) {
+    if (buffer->kind != CNS_SLOT_BUFFER) {
+        bool table = buffer->kind == CNS_SLOT_TABLE;
+        cns_build_refuse(b, "%s is %s and cannot be indexed in a kernel; only buffers can%s",
+                         cns_build_name(b, holder), cns_build_what(b, buffer),
+                         table ? ": make one of it, cns.buffer(\"f64\", table)" : "");
+    } else if (!cns_build_is_number(index)) {
+        cns_build_refuse(b, "%s is indexed with %s; indices are numbers",
+                         cns_build_describe(b, holder), cns_build_describe(b, reg));
+    }
+    return b->status == CNS_OK;
+}
+
 static void build_get(cns_builder *b, uint32_t instruction) {
     uint32_t holder = cns_lua_b(instruction);
     const cns_slot buffer = b->slots[holder];
     cns_slot index = cns_lua_op_of(instruction) == LOP_GETI
                          ? cns_build_value(b, cns_build_i64(b, cns_lua_c(instruction)))
                          : b->slots[cns_lua_c(instruction)];
-    if (buffer.kind != CNS_SLOT_BUFFER) {
-        cns_build_refuse(b, "%s is %s and cannot be indexed in a kernel; only buffers can",
-                         cns_build_name(b, holder), cns_build_what(b, &buffer));
-    } else if (!cns_build_is_number(&index)) {
-        cns_build_refuse(b, "a buffer is indexed with %s; indices are numbers",
-                         cns_build_what(b, &index));
-    }
+    check_element(b, holder, &buffer, &index, cns_lua_c(instruction));
     build_load(b, &b->slots[cns_lua_a(instruction)], &buffer, index);
 }
 
@@ -278,15 +288,14 @@ static void build_set(cns_builder *b, uint32_t instruction) {
                          : b->slots[cns_lua_b(instruction)];
     cns_slot value = cns_lua_k(instruction) ? cns_build_constant(b, cns_lua_c(instruction))
                                             : b->slots[cns_lua_c(instruction)];
-    if (buffer.kind != CNS_SLOT_BUFFER) {
-        cns_build_refuse(b, "%s is %s and cannot be indexed in a kernel; only buffers can",
-                         cns_build_name(b, holder), cns_build_what(b, &buffer));
-    } else if (!cns_build_is_number(&index)) {
-        cns_build_refuse(b, "a buffer is indexed with %s; indices are numbers",
-                         cns_build_what(b, &index));
-    } else if (!cns_build_is_number(&value)) {
-        cns_build_refuse(b, "%s is stored into %s, which holds numbers", cns_build_what(b, &value),
-                         cns_build_what(b, &buffer));
+    if (!check_element(b, holder, &buffer, &index, cns_lua_b(instruction))) {
+        return;
+    }
+    if (!cns_build_is_number(&value)) {
+        cns_build_refuse(b, "%s is stored into %s, which holds numbers%s",
+                         cns_lua_k(instruction) ? cns_build_what(b, &value)
+                                                : cns_build_describe(b, cns_lua_c(instruction)),
+                         cns_build_describe(b, holder), cns_build_as_number(&value));
     } else {
         cns_ir_value i = cns_build_is_i64(&index)
                              ? index.value
@@ -301,10 +310,42 @@ static void build_get_field(cns_builder *b, uint32_t instruction, const cns_slot
     if (holder->kind == CNS_SLOT_TABLE) {
         b->slots[cns_lua_a(instruction)] = cns_build_field(b, holder->id, key->string);
     } else {
+        cns_build_refuse(b, "%s is %s and has no field '%s'%s", name, cns_build_what(b, holder),
+                         key->string,
+                         holder->kind == CNS_SLOT_NIL
+                             ? ""
+                             : " in a kernel; take what you need from it before, into a local");
+    }
+}
+
+/* Assignments to what is outside, and methods: by name. */
+static bool refuse_named(cns_builder *b, uint32_t i) {
+    const cns_proto *proto = b->frame->proto;
+    switch (cns_lua_op_of(i)) {
+    case LOP_SETUPVAL:
+        cns_build_refuse(b, "%s is assigned; return the value instead",
+                         cns_build_upvalue_name(b, cns_lua_b(i)));
+        return true;
+    case LOP_SETTABUP:
+        cns_build_refuse(b, "%s is assigned; return the value instead", cns_build_field_name(b, i));
+        return true;
+    case LOP_SETFIELD:
+        cns_build_refuse(b, "field '%s' of %s is assigned; return the value instead",
+                         proto->constants[cns_lua_b(i)].string, cns_build_name(b, cns_lua_a(i)));
+        return true;
+    case LOP_SELF: {
+        const cns_slot *holder = &b->slots[cns_lua_b(i)];
+        const cns_constant *key = cns_lua_k(i) ? &proto->constants[cns_lua_c(i)] : NULL;
+        const char *method = key && key->kind == CNS_CONSTANT_STRING ? key->string : "?";
         cns_build_refuse(b,
-                         "%s is %s and has no field '%s' in a kernel; take what you need from "
-                         "it before, into a local",
-                         name, cns_build_what(b, holder), key->string);
+                         "method '%s' of %s is called; kernels can only call Lua functions and "
+                         "math.*: call it outside%s",
+                         method, cns_build_describe(b, cns_lua_b(i)),
+                         holder->kind == CNS_SLOT_BUFFER ? ", or write the loop" : "");
+        return true;
+    }
+    default:
+        return false;
     }
 }
 
@@ -317,16 +358,15 @@ static void refuse_instruction(cns_builder *b, uint32_t instruction) {
         {LOP_SETLIST, "a table is filled; kernels have none"},
         {LOP_CLOSURE, "a function is made; define it outside the kernel, where it can be inlined"},
         {LOP_CONCAT, "strings are joined; kernels have no strings"},
-        {LOP_SELF, "a method is called; kernels can only call Lua functions and math.*"},
         {LOP_VARARG, "'...' is used; name the parameters"},
         {LOP_VARARGPREP, "the function takes '...'; name the parameters"},
         {LOP_TBC, "a variable is to be closed; kernels have nothing to close"},
-        {LOP_SETUPVAL, "an upvalue is assigned; return the value instead"},
-        {LOP_SETTABUP, "a global is assigned; return the value instead"},
-        {LOP_SETFIELD, "a field of a table is assigned; return the value instead"},
         {LOP_TFORCALL, "a generic for; only cns.prange can be iterated: use a numeric for"},
         {LOP_TFORPREP, "a generic for; only cns.prange can be iterated: use a numeric for"},
     };
+    if (refuse_named(b, instruction)) {
+        return;
+    }
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         if (reasons[i].op == cns_lua_op_of(instruction)) {
             cns_build_refuse(b, "%s", reasons[i].text);
@@ -382,7 +422,7 @@ static void build_other(cns_builder *b, uint32_t i) {
     switch (cns_lua_op_of(i)) {
     case LOP_GETTABUP: {
         cns_slot holder = cns_build_upvalue(b, cns_lua_b(i));
-        build_get_field(b, i, &holder, "an upvalue");
+        build_get_field(b, i, &holder, cns_build_upvalue_name(b, cns_lua_b(i)));
         return;
     }
     case LOP_GETFIELD: {

@@ -30,7 +30,9 @@ void cns_build_results(cns_builder *b, uint32_t a, uint32_t c, const cns_slot *r
 static bool may_inline(cns_builder *b, const cns_lua_function *function, uint32_t import) {
     const cns_proto *proto = function->proto;
     if (proto->variadic) {
-        cns_build_refuse(b, "the function at %s:%u takes '...' and cannot be inlined",
+        cns_build_refuse(b,
+                         "the function at %s:%u takes '...' and cannot be inlined; name its "
+                         "parameters",
                          proto->source, (unsigned)proto->line_defined);
         return false;
     }
@@ -44,7 +46,10 @@ static bool may_inline(cns_builder *b, const cns_lua_function *function, uint32_
         }
     }
     if (b->frame->depth >= DEPTH) {
-        cns_build_refuse(b, "calls nest too deeply (%d levels)", DEPTH);
+        cns_build_refuse(b,
+                         "calls nest too deeply (%d levels), and kernels inline their calls: join "
+                         "some of the functions",
+                         DEPTH);
         return false;
     }
     return true;
@@ -99,6 +104,41 @@ static void inline_call(cns_builder *b, const cns_slot *callee, uint32_t a, uint
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
+static const char function[] = "the function ";
+
+static bool is_known(const char *what) {
+    return strncmp(what, function, sizeof function - 1) == 0;
+}
+
+/* What to do instead of calling functions that one would like to call. */
+static const char *instead_of(const char *what) {
+    static const struct {
+        const char *name, *text;
+    } known[] = {
+        {"print", "return the value and print it outside"},
+        {"error", "return a number or a boolean that says so, and raise outside"},
+        {"assert", "return a number or a boolean that says so, and raise outside"},
+        {"ipairs", "use a numeric for, from 1 to #x"},
+        {"pairs", "use a numeric for, from 1 to #x"},
+        {"math.random", "fill a buffer with random numbers before"},
+        {"cns.buffer", "make it outside and pass it"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (is_known(what) && strcmp(what + sizeof function - 1, known[i].name) == 0) {
+            return known[i].text;
+        }
+    }
+    return NULL;
+}
+
+static void refuse_call(cns_builder *b, uint32_t a) {
+    const char *what = cns_build_what(b, &b->slots[a]);
+    const char *instead = instead_of(what);
+    cns_build_refuse(b, "a call of %s; kernels call Lua functions, math.* and cns.prange%s%s",
+                     is_known(what) ? what : cns_build_describe(b, a), instead ? ": " : "",
+                     instead ? instead : "");
+}
+
 void cns_build_call(cns_builder *b, uint32_t i) {
     uint32_t a = cns_lua_a(i);
     uint32_t arguments = cns_lua_b(i) ? cns_lua_b(i) - 1 : b->top - a - 1;
@@ -112,8 +152,7 @@ void cns_build_call(cns_builder *b, uint32_t i) {
         cns_build_intrinsic(b, (cns_intrinsic)callee.id, a, results, arguments);
         return;
     default:
-        cns_build_refuse(b, "a call of %s; kernels call Lua functions, math.* and cns.prange",
-                         cns_build_what(b, &callee));
+        refuse_call(b, a);
     }
 }
 
@@ -125,7 +164,7 @@ static void return_from_kernel(cns_builder *b, uint32_t first, uint32_t count) {
         const cns_slot *slot = &b->slots[first + r];
         if (slot->kind != CNS_SLOT_VALUE && slot->kind != CNS_SLOT_NIL) {
             cns_build_refuse(b, "%s is returned; kernels return numbers, booleans and nil",
-                             cns_build_what(b, slot));
+                             cns_build_describe(b, first + r));
             return;
         }
         results[r] = slot->kind == CNS_SLOT_NIL ? CNS_IR_NONE : slot->value;

@@ -134,8 +134,8 @@ static bool check_bounds(cns_builder *b, uint32_t a) {
     static const char *const names[] = {"initial value", "limit", "step"};
     for (uint32_t i = 0; i < 3; i++) {
         if (!cns_build_is_number(&b->slots[a + i])) {
-            cns_build_refuse(b, "the %s of a 'for' is %s; it must be a number", names[i],
-                             cns_build_what(b, &b->slots[a + i]));
+            cns_build_refuse(b, "the %s of a 'for' is %s; it must be a number%s", names[i],
+                             cns_build_describe(b, a + i), cns_build_as_number(&b->slots[a + i]));
             return false;
         }
     }

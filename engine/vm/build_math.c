@@ -141,9 +141,17 @@ static void build_log(const math_call *call) {
     finish_value(call, cns_build_3(b, CNS_IR_SELECT_F64, two, log2, other));
 }
 
+/* (math.tointeger would give nil for some floats, and a kernel has to do something then, too.) */
+static void refuse_float(const math_call *call, uint32_t at, const char *does) {
+    cns_build_refuse(call->b, "argument %u of %s is %s; it %s integers: write (x | 0)",
+                     (unsigned)(at + 1), cns_intrinsic_name(call->intrinsic),
+                     cns_build_describe(call->b, call->a + 1 + at), does);
+}
+
 static void build_ult(const math_call *call) {
     if (!cns_build_is_i64(&call->arguments[0]) || !cns_build_is_i64(&call->arguments[1])) {
-        cns_build_refuse(call->b, "math.ult of an f64; it compares integers: use math.tointeger");
+        uint32_t at = cns_build_is_i64(&call->arguments[0]) ? 1 : 0;
+        refuse_float(call, at, "compares");
         return;
     }
     finish_value(call, cns_build_2(call->b, CNS_IR_LT_U64, call->arguments[0].value,
@@ -183,7 +191,7 @@ static void build_prange(const math_call *call) {
     cns_builder *b = call->b;
     for (uint32_t i = 0; i < call->count; i++) {
         if (!cns_build_is_i64(&call->arguments[i])) {
-            cns_build_refuse(b, "cns.prange of an f64; it counts integers: use math.tointeger");
+            refuse_float(call, i, "counts");
             return;
         }
     }
@@ -202,13 +210,18 @@ static bool check_arguments(const math_call *call, uint32_t least, uint32_t most
     cns_builder *b = call->b;
     const char *name = cns_intrinsic_name(call->intrinsic);
     if (call->count < least || call->count > most) {
-        cns_build_refuse(b, "%s is called with %u arguments", name, (unsigned)call->count);
+        const char *takes = most == CNS_BUILD_REGISTERS ? " and more"
+                            : most > least ? cns_build_text(b, " to %u", (unsigned)most)
+                                           : "";
+        cns_build_refuse(b, "%s is called with %u arguments; it takes %u%s", name,
+                         (unsigned)call->count, (unsigned)least, takes);
         return false;
     }
     for (uint32_t i = 0; i < call->count; i++) {
         if (!cns_build_is_number(&call->arguments[i])) {
-            cns_build_refuse(b, "argument %u of %s is %s; it must be a number", (unsigned)(i + 1),
-                             name, cns_build_what(b, &call->arguments[i]));
+            cns_build_refuse(b, "argument %u of %s is %s; it must be a number%s", (unsigned)(i + 1),
+                             name, cns_build_describe(b, call->a + 1 + i),
+                             cns_build_as_number(&call->arguments[i]));
             return false;
         }
     }

@@ -38,22 +38,30 @@ static arithmetic operation_of(cns_lua_op op) {
     }
 }
 
-/* An operand, and the register it came from (NONE for a constant), for messages. */
+/* An operand, and where it came from, for messages: a register, a constant of the function, or
+ * (both are NONE) a number in the instruction. */
 typedef struct operand {
     cns_slot slot;
     uint32_t reg;
+    uint32_t constant;
 } operand;
 
 static operand from_register(cns_builder *b, uint32_t reg) {
-    return (operand){b->slots[reg], reg};
+    return (operand){b->slots[reg], reg, CNS_IR_NONE};
+}
+
+static operand from_constant(cns_builder *b, uint32_t index) {
+    return (operand){cns_build_constant(b, index), CNS_IR_NONE, index};
 }
 
 static operand from_number(cns_builder *b, int32_t value) {
-    return (operand){cns_build_value(b, cns_build_i64(b, value)), CNS_IR_NONE};
+    return (operand){cns_build_value(b, cns_build_i64(b, value)), CNS_IR_NONE, CNS_IR_NONE};
 }
 
 static const char *operand_name(cns_builder *b, const operand *o) {
-    return o->reg == CNS_IR_NONE ? "a constant" : cns_build_name(b, o->reg);
+    return o->reg != CNS_IR_NONE        ? cns_build_name(b, o->reg)
+           : o->constant != CNS_IR_NONE ? cns_build_constant_name(b, o->constant)
+                                        : "a constant";
 }
 
 /* The operands of an arithmetic instruction, in the order in which Lua computes. */
@@ -63,7 +71,7 @@ static void find_operands(cns_builder *b, uint32_t i, operand *x, operand *y) {
     if (op == LOP_ADDI || op == LOP_SHRI || op == LOP_SHLI) {
         *y = from_number(b, cns_lua_sc(i));
     } else if (op <= LOP_BXORK) {
-        *y = (operand){cns_build_constant(b, cns_lua_c(i)), CNS_IR_NONE};
+        *y = from_constant(b, cns_lua_c(i));
     } else {
         *y = from_register(b, cns_lua_c(i));
     }
@@ -77,11 +85,16 @@ static void find_operands(cns_builder *b, uint32_t i, operand *x, operand *y) {
 static bool check_numbers(cns_builder *b, const char *what, const operand *x, const operand *y) {
     const operand *both[] = {x, y};
     for (int i = 0; i < 2; i++) {
-        if (!cns_build_is_number(&both[i]->slot)) {
-            cns_build_refuse(b, "%s with %s, which is %s; kernels compute with numbers only", what,
-                             operand_name(b, both[i]), cns_build_what(b, &both[i]->slot));
-            return false;
+        const operand *bad = both[i], *other = both[1 - i];
+        if (cns_build_is_number(&bad->slot)) {
+            continue;
         }
+        bool two = other->reg != bad->reg && other->reg != CNS_IR_NONE;
+        cns_build_refuse(b, "%s with %s, which is %s%s%s; kernels compute with numbers only%s",
+                         what, operand_name(b, bad), cns_build_what(b, &bad->slot),
+                         two ? ", and " : "", two ? cns_build_describe(b, other->reg) : "",
+                         cns_build_as_number(&bad->slot));
+        return false;
     }
     return b->status == CNS_OK;
 }
@@ -156,8 +169,11 @@ void cns_build_unary(cns_builder *b, uint32_t i) {
         return;
     case LOP_LEN:
         if (x.slot.kind != CNS_SLOT_BUFFER) {
-            cns_build_refuse(b, "the length of %s, which is %s; only buffers have one in a kernel",
-                             operand_name(b, &x), cns_build_what(b, &x.slot));
+            cns_build_refuse(
+                b, "the length of %s, which is %s; only buffers have one in a kernel%s",
+                operand_name(b, &x), cns_build_what(b, &x.slot),
+                x.slot.kind == CNS_SLOT_TABLE ? ": make one of it, cns.buffer(\"f64\", table)"
+                                              : "");
             return;
         }
         *target = cns_build_value(b, cns_build_1(b, CNS_IR_LEN, x.slot.value));
@@ -208,7 +224,10 @@ static verdict build_equal(cns_builder *b, const operand *left, const operand *r
     }
     bool unknown = x->kind == CNS_SLOT_OTHER || y->kind == CNS_SLOT_OTHER;
     if (unknown && (x->kind == y->kind || x->kind == CNS_SLOT_NIL || y->kind == CNS_SLOT_NIL)) {
-        cns_build_refuse(b, "%s is compared with %s; kernels have neither", cns_build_what(b, x),
+        cns_build_refuse(b,
+                         "%s (%s) is compared with %s (%s); kernels compare numbers, booleans and "
+                         "nil: compare outside and pass a bool",
+                         operand_name(b, left), cns_build_what(b, x), operand_name(b, right),
                          cns_build_what(b, y));
         return known(false);
     }
@@ -253,7 +272,7 @@ static verdict build_verdict(cns_builder *b, uint32_t i) {
         y = from_register(b, cns_lua_b(i));
         return build_equal(b, &x, &y);
     case LOP_EQK:
-        y = (operand){cns_build_constant(b, cns_lua_b(i)), CNS_IR_NONE};
+        y = from_constant(b, cns_lua_b(i));
         return build_equal(b, &x, &y);
     case LOP_EQI:
         y = from_number(b, cns_lua_sb(i));

@@ -140,10 +140,23 @@ bool cns_build_is_number(const cns_slot *slot);
 bool cns_build_is_i64(const cns_slot *slot);
 /* Refuses, unless there is a failure already: "k.lua:3: " and the text. */
 void cns_build_refuse(cns_builder *b, const char *format, ...) CNS_PRINTF(2, 3);
-/* "local 'x'", "upvalue 'n'", "a value": what register `reg` is to the author; in b's memory. */
+
+/* ---- build_name.c: words for messages, in b's memory ----------------------------------------- */
+
+const char *cns_build_text(cns_builder *b, const char *format, ...) CNS_PRINTF(2, 3);
+/* "'x'" (a local), "upvalue 'n'", "global 'n'", "field 'n'", "a value": what register `reg` is to
+ * the author. */
 const char *cns_build_name(cns_builder *b, uint32_t reg);
+const char *cns_build_upvalue_name(cns_builder *b, uint32_t index);
+/* The field that a GETTABUP or SETTABUP is about: "global 'n'", "field 'n' of 'settings'". */
+const char *cns_build_field_name(cns_builder *b, uint32_t instruction);
+const char *cns_build_constant_name(cns_builder *b, uint32_t index);
 /* "a bool", "an i64", "a buffer of f64", "nil", "the function math.sin", ... */
 const char *cns_build_what(cns_builder *b, const cns_slot *slot);
+/* Name and what it is: "'x' (a bool)"; without a name "a bool". */
+const char *cns_build_describe(cns_builder *b, uint32_t reg);
+/* How to get a number from what is none: ": and so on", or "". */
+const char *cns_build_as_number(const cns_slot *slot);
 
 /* ---- build_number.c, build_loop.c, build_call.c: groups of instructions ---------------------- */
 

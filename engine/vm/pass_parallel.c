@@ -8,6 +8,8 @@
  * with in any order is taken: what else an iteration hands on is a race, and refused by name.
  * A loop inside a body stays a loop.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "vm/passes.h"
@@ -61,13 +63,29 @@ static uint32_t edge_count(const cns_ir_block *block) {
 
 /* ---- refusing -------------------------------------------------------------------------------- */
 
-static cns_status refuse(const outliner *o, uint32_t site, const char *what, const char *name,
-                         const char *why) {
+static const char run_to_end[] =
+    "a loop over cns.prange must run to its end: without break, return and goto, and without a "
+    "variable that changes its type in it (write 0.0 where a sum of floats begins)";
+
+static cns_status refuse(const outliner *o, uint32_t site, const char *format, ...)
+    CNS_PRINTF(3, 4);
+
+static cns_status refuse(const outliner *o, uint32_t site, const char *format, ...) {
     const cns_ir_function *f = o->f;
     bool known = site != CNS_IR_NONE;
-    return cns_fail(f->context, CNS_E_UNSUPPORTED, "%s:%u: %s%s%s",
-                    known ? f->sites[site].source : "?", known ? f->sites[site].line : 0, what,
-                    name, why);
+    char text[320];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return cns_fail(f->context, CNS_E_UNSUPPORTED, "%s:%u: %s", known ? f->sites[site].source : "?",
+                    known ? f->sites[site].line : 0, text);
+}
+
+/* The variable that a parameter of a block is; NULL when it has no name. */
+static const char *name_of(const outliner *o, cns_ir_value parameter) {
+    const cns_ir_instruction *code = cns_ir_at(o->f, parameter);
+    return code->op == CNS_IR_PARAM && code->name ? o->f->names[code->name - 1] : NULL;
 }
 
 static uint32_t loop_site(const outliner *o) {
@@ -76,13 +94,33 @@ static uint32_t loop_site(const outliner *o) {
 }
 
 static cns_status refuse_carried(const outliner *o, cns_ir_value parameter) {
-    uint32_t name = cns_ir_at(o->f, parameter)->name;
-    return refuse(o, loop_site(o), name ? "variable '" : "a variable",
-                  name ? o->f->names[name - 1] : "",
-                  name ? "' is carried from one iteration of cns.prange to the next; only sums, "
-                         "products, least and greatest values, and &, | and ~ can be"
-                       : " is carried from one iteration of cns.prange to the next; only sums, "
-                         "products, least and greatest values, and &, | and ~ can be");
+    const char *name = name_of(o, parameter);
+    if (name && name[0] == '(') { /* the loop's own count: there is one loop for each type */
+        return refuse(o, loop_site(o), "%s", run_to_end);
+    }
+    return refuse(o, loop_site(o),
+                  "%s%s%s is carried from one iteration of cns.prange to the next; only sums, "
+                  "products, least and greatest values, and &, | and ~ can be",
+                  name ? "variable '" : "a variable", name ? name : "", name ? "'" : "");
+}
+
+static cns_status refuse_last(const outliner *o, const char *name) {
+    return refuse(o, loop_site(o),
+                  "%s%s%s keeps its value from the last iteration of cns.prange, which iterations "
+                  "that run at once do not have; store it in a buffer, or use a plain for",
+                  name ? "variable '" : "a variable", name ? name : "", name ? "'" : "");
+}
+
+/* "of 'x'" for a store into argument x; the caller's text. */
+static const char *stored_into(const outliner *o, const cns_ir_instruction *store, char *text,
+                               size_t capacity) {
+    for (uint32_t i = 0; i < o->f->argument_count; i++) {
+        if (o->f->arguments[i] == store->operands[0]) {
+            snprintf(text, capacity, " of '%s'", o->f->argument_names[i]);
+            return text;
+        }
+    }
+    return "";
 }
 
 /* ---- looking at the loop --------------------------------------------------------------------- */
@@ -102,10 +140,7 @@ static void find_entry(outliner *o) {
 static cns_status match_loop(outliner *o) {
     o->latch = o->shape.loops[o->loop].latch;
     if (!cns_ir_for_match(o->f, &o->shape, o->loop, &o->counted)) {
-        return refuse(o, header_of(o)->site,
-                      "a loop over cns.prange must run to its end: without break, return and goto, "
-                      "and without a variable that changes its type in it",
-                      "", " (write 0.0 where a sum of floats begins)");
+        return refuse(o, header_of(o)->site, "%s", run_to_end);
     }
     find_entry(o);
     return CNS_OK;
@@ -151,15 +186,13 @@ static bool is_there(const outliner *o, cns_ir_value value) {
 }
 
 static cns_status check_behind(const outliner *o) {
-    static const char why[] = "a variable keeps its value from the last iteration of cns.prange, "
-                              "which iterations that run at once do not have";
     const cns_ir_function *f = o->f;
     for (cns_ir_value v = 0; v < f->instruction_count; v++) {
         const cns_ir_instruction *code = cns_ir_at(f, v);
         for (uint32_t i = 0; i < code->operand_count; i++) {
             if (code->block != CNS_IR_NONE && !is_inside(o, code->block) &&
                 !is_there(o, code->operands[i])) {
-                return refuse(o, loop_site(o), why, "", "");
+                return refuse_last(o, NULL);
             }
         }
     }
@@ -169,12 +202,15 @@ static cns_status check_behind(const outliner *o) {
             bool leaves = block->end == CNS_IR_RETURN || !is_inside(o, block->edges[e].target);
             for (uint32_t i = 0; i < block->edges[e].count && leaves; i++) {
                 if (!is_there(o, block->edges[e].arguments[i])) {
-                    return refuse(o, loop_site(o), why, "", "");
+                    return refuse_last(
+                        o, block->end == CNS_IR_RETURN
+                               ? NULL
+                               : name_of(o, f->blocks[block->edges[e].target].parameters[i]));
                 }
             }
         }
         if (!is_inside(o, b) && !is_there(o, block->condition)) {
-            return refuse(o, loop_site(o), why, "", "");
+            return refuse_last(o, NULL);
         }
     }
     return CNS_OK;
@@ -218,10 +254,11 @@ static cns_status check_stores(outliner *o) {
         const cns_ir_instruction *code = cns_ir_at(f, v);
         if (code->op == CNS_IR_STORE && code->block != CNS_IR_NONE && is_inside(o, code->block) &&
             !o->marks[code->operands[1]]) {
+            char into[80];
             return refuse(o, code->site,
-                          "every iteration of cns.prange stores to the same element: the index "
-                          "does not depend on the loop's",
-                          "", "");
+                          "every iteration of cns.prange stores to the same element%s: the index "
+                          "does not depend on the loop's; sum up in a variable instead",
+                          stored_into(o, code, into, sizeof into));
         }
     }
     return CNS_OK;
@@ -287,8 +324,9 @@ static cns_status need(outliner *o, cns_ir_value value) {
         return copy_constant(o, code, &o->copies[value]);
     }
     if (o->passed_count + 2 == CNS_IR_FORK_SLOTS) {
-        return refuse(o, loop_site(o), "a loop over cns.prange uses too many values from outside",
-                      "", "");
+        return refuse(o, loop_site(o),
+                      "a loop over cns.prange uses too many values from outside; "
+                      "make it smaller, or two of it");
     }
     const char *name = code->op == CNS_IR_ARGUMENT ? o->f->argument_names[code->index] : "outer";
     o->passed[o->passed_count++] = value;

@@ -210,7 +210,7 @@ local function closed(source)
 end
 
 -- What has no place in a kernel is refused in words of its own.
-local refusals = {"kernels compute", "must run to its end", "a bool is stored", "nil is stored",
+local refusals = {"kernels compute", "must run to its end", "which holds numbers",
     "is indexed with nil", "it must be a number", "keeps its value from the last iteration",
     "carried from one iteration", "the types change too often"}
 
