@@ -225,10 +225,12 @@ int lcns_open_jit(lua_State *L) {
     lua_pushcclosure(L, lcns_kernel_call, 3);
     lua_setfield(L, -2, "__call");
     lua_pop(L, 1);
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lcns_open_modules(L);
     lua_setfield(L, -3, "dump");
     lua_setfield(L, -2, "load");
+    lcns_open_native(L);
+    lua_setfield(L, -2, "native");
     lua_createtable(L, 0, 2);
     lua_pushcfunction(L, jit);
     lua_setfield(L, -2, "__call");

@@ -36,6 +36,7 @@ bool lcns_find_plugin(char *path, size_t capacity);
 /* Where native code is kept between processes: CNS_CACHE (nowhere when empty), else cnsengine below
  * XDG_CACHE_HOME or ~/.cache; and CNS_CACHE_LIMIT, or 0. false: nowhere, with the reason. */
 bool lcns_find_cache(char *path, size_t capacity, uint64_t *limit, char *why, size_t why_capacity);
+int lcns_open_native(lua_State *L); /* pushes cns.jit.native */
 
 /* ---- kernels (jit.c) ------------------------------------------------------------------------- */
 

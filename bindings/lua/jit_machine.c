@@ -19,6 +19,8 @@
 
 #define PLUGIN "cns_jit_llvm.so"
 
+enum { WHY = 384 };
+
 /* The folder of the object that this code is in: cns.so, or the command. */
 static bool own_folder(char *path, size_t capacity) {
     Dl_info info;
@@ -122,4 +124,27 @@ lcns_machine *lcns_machine_of(lua_State *L) {
     }
     lcns_machine_free(mine);
     return machine;
+}
+
+/* cns.jit.native() -> "LLVM 19.1.7 for znver3", or false and why not; nothing before the first
+ * kernel, so that asking loads nothing that nobody uses. */
+static int native(lua_State *L) {
+    lcns_machine *machine = atomic_load(&lcns_shared_of(L)->machine);
+    char why[WHY] = "";
+    if (!machine) {
+        return 0;
+    }
+    const char *name = cns_vm_native(machine->vm, why, sizeof why);
+    if (name) {
+        lua_pushstring(L, name);
+        return 1;
+    }
+    lua_pushboolean(L, 0);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+int lcns_open_native(lua_State *L) {
+    lua_pushcfunction(L, native);
+    return 1;
 }

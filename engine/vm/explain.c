@@ -47,7 +47,8 @@ static void print_tier(const cns_kernel *kernel, cns_text *text) {
     cns_text_printf(text, "  tier        %s", names[cns_kernel_tier(kernel)]);
     switch (atomic_load_explicit(&kernel->state, memory_order_acquire)) {
     case CNS_NATIVE_NONE:
-        cns_text_printf(text, "; native code was not asked for\n");
+        cns_text_printf(text, kernel->vm->plugin ? "; native code was not asked for\n"
+                                                 : "; no native backend is there to ask\n");
         break;
     case CNS_NATIVE_COMPILING:
         cns_text_printf(text, "; native code is being compiled\n");

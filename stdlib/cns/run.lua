@@ -42,13 +42,21 @@ local function machine()
     return limits
 end
 
+-- What ran the kernels; nil when there were none. A snapshot does not ask: asking may load LLVM.
+local function kernels()
+    local name, why = cns.jit.native()
+    if name then return "native code by " .. name end
+    return why and "no native code, they stay in the VM: " .. why
+end
+
 -- What a check group, a scenario, a threshold or a benchmark adds to the verdict; worst first.
 local order = {"check failed", "threshold missed", "inconclusive", "success"}
 
 local function verdict_of(self)
     local found = {}
     for _, scenario in ipairs(self.scenarios) do
-        found[scenario.state == "pass" and "success" or "check failed"] = true
+        found[scenario.state == "pass" and "success"
+            or scenario.state == "inconclusive" and "inconclusive" or "check failed"] = true
     end
     for _, row in ipairs(self.thresholds) do
         found[row.state == "pass" and "success" or row.state == "fail" and "threshold missed"
@@ -90,6 +98,7 @@ function run:result(current)
     scenarios[#scenarios + 1] = current
     local array = cns.json.array
     self.machine = self.machine or machine()
+    if not current then self.machine.kernels = kernels() end
     return text.clean_tree {
         schema_version = run.schema_version, kind = self.kind, title = self.title,
         script = host.script, command = host.command, params = host.params, seed = host.seed,

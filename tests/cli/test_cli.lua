@@ -154,6 +154,22 @@ test("a row or scenario that there is not is an error", function()
     assert(run {"bench", "--help"}.out:find("--set only=", 1, true), "the example is out of date")
 end)
 
+test("kernels that fell back are told of in every report", function()
+    local stress = {"run", here .. "/../../scripts/stress.lua", "--set", "only=dynamic", "--set",
+        "scale=0.2", "--report", folder .. "/fell"}
+    local fell = "they stay in the VM: no native backend was named"
+    expect(run(stress, {env = "CNS_JIT_PLUGIN="}), 5, "27 kernels fell back to the VM")
+    for _, name in ipairs {"report.md", "report.html", "report.json", "junit.xml"} do
+        local text = assert(read(folder .. "/fell/" .. name), name)
+        assert(text:find(fell, 1, true), name)
+        assert(text:find("fell back", 1, true), name)
+    end
+    local r = run(stress) -- with a backend, if it was built
+    assert(r.code == 0 and r.out:find("kernels: native code by", 1, true)
+        or r.code == 5 and r.out:find("not measured", 1, true), r.out .. r.err)
+    assert(r.out:find("20 ops", 1, true) and r.out:find("100 %%"), r.out)
+end)
+
 test("a finalizer that never ends is told of", function()
     expect(script("setmetatable({}, {__gc = function() while true do end end})",
         {"--time-limit", "1"}), 6, nil, "a finalizer of its had not")

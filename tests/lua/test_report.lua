@@ -203,6 +203,19 @@ return function(test)
         t.ok(report.terminal(real_result(), {color = true}):find("\27%[32m"))
     end)
 
+    test("every format says what ran the kernels", function(t)
+        t.equal(cns.jit(function(a) return a + 1 end, {tier = "vm"})(1), 2)
+        local result = real_result()
+        local name, why = cns.jit.native()
+        local words = name and "kernels: native code by " .. name
+            or "kernels: no native code, they stay in the VM: " .. why
+        t.equal(result.machine.kernels, words:match(": (.*)"))
+        for _, render in ipairs {report.terminal, report.markdown, report.html, report.junit} do
+            local plain = render(result):gsub("%s+", " "):gsub("\\", "")
+            t.ok(plain:find(words, 1, true), plain:sub(1, 800))
+        end
+    end)
+
     test("not built is skipped in JUnit, failures are failures", function(t)
         local xml = report.junit(real_result())
         t.ok(xml:find('<skipped message="not built', 1, true))

@@ -198,6 +198,16 @@ return function(test)
         t.equal(last.seed, host.seed)
     end)
 
+    test("a scenario with a part that was not measured is inconclusive, not failed", function(t)
+        local self = stress.new {private = true}
+        local record = self:scenario {name = "n", operations = 1, work = nothing,
+            verify = "in work", after = function(_, checks)
+                checks:note("a part", "not measured", "a tool is missing")
+            end}
+        t.equal(record.state, "inconclusive")
+        t.equal(self:result().verdict, "inconclusive")
+    end)
+
     test("a run that ran nothing shows nothing", function(t)
         t.equal(run.new():result().verdict, "inconclusive")
     end)

@@ -446,6 +446,12 @@ function cns.jit.dump(kernels) end
 ---@return table<string, cns.kernel>
 function cns.jit.load(path, options) end
 
+---What makes machine code ("LLVM 19.1.7 for znver3"), or false and why there is none: then kernels
+---stay in the VM. Nothing as long as there was no kernel.
+---@return string|false|nil name
+---@return string? why
+function cns.jit.native() end
+
 ---Kernels as C functions: an object file that a program links without the engine, and its header. All
 ---signatures that were compiled are in it; several kernels may share a name. What a kernel reads from
 ---outside (upvalues, globals) becomes parameters behind its own. See `cnsengine build`.

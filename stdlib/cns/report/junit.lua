@@ -107,6 +107,10 @@ function junit.render(result)
         out[#out + 1] = ('  <testsuite name="%s" tests="%d" failures="%d" errors="0" skipped="%d" '
             .. 'time="%s">'):format(attribute(suite.name), suite.tests, suite.failures,
             suite.skipped, seconds(suite.time))
+        if result.machine then
+            out[#out + 1] = ('    <properties><property name="machine" value="%s"/></properties>')
+                :format(attribute(text.machine(result.machine)))
+        end
         table.move(suite, 1, #suite, #out + 1, out)
         out[#out + 1] = "  </testsuite>"
     end

@@ -214,6 +214,7 @@ function text.machine(machine)
     parts[#parts + 1] = ("cnsengine %s, %s"):format(text.line(machine.engine or "?"),
         text.line(machine.lua or "?"))
     parts[#parts + 1] = "instruction set " .. text.line(machine.cpu_level or "?")
+    if machine.kernels then parts[#parts + 1] = "kernels: " .. text.line(machine.kernels) end
     return table.concat(parts, "; ")
 end
 
