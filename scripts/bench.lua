@@ -1,11 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- bench.lua - plain Lua 5.4 against the engine, on five workloads; every answer is compared.
+-- bench.lua - plain Lua 5.4 against the engine, on six workloads; every answer is compared.
 --
 --     cnsengine run scripts/bench.lua [--set rounds=11] [--set only=NAME] [--set count=10000]
 --
 -- The plain side is best-practice Lua 5.4 without C: for hashing, scripts/peers/blake2b.lua. What a
--- user pays (calls, conversion, collecting garbage) is inside the timing on both sides.
+-- user pays (calls, conversion, collecting garbage) is inside the timing on both sides. Kernels run
+-- in three ways: in the VM, compiled to machine code (JIT), and loaded from a module that was built
+-- ahead of time (AOT); against C they are measured by `./dev bench vm`.
 
 local host = require "cns.host"
 
@@ -232,45 +234,115 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Kernels: the same functions over plain tables, run by Lua, and over buffers, compiled
 
-local tiers = {
-    {name = "VM", options = {tier = "vm"}}, {name = "JIT", options = {tier = "native"}},
-}
-
--- The named kernels, compiled for a tier by using them once, and what that took.
-local function compiled(tier, names, use)
-    local set = {}
-    for _, name in ipairs(names) do
-        set[name] = cns.jit(kernels[name], tier.options)
-    end
+-- Milliseconds that fn() took, in words.
+local function time_of(fn)
     local began = cns.clock_ns()
-    use(set)
-    return set, ("%.1f ms"):format((cns.clock_ns() - began) * 1e-6)
+    fn()
+    return ("%.1f ms"):format((cns.clock_ns() - began) * 1e-6)
 end
 
--- One row a tier. spec.with(set, ctx) does the work with a set of kernels, spec.plain(ctx) in Lua.
-local function kernel_rows(run, spec)
-    for _, tier in ipairs(tiers) do
-        local name = ("%s, %s"):format(spec.name, tier.name)
-        local there, why = pcall(cns.jit(function() end, tier.options))
-        if there then
-            local trial = {seed = host.seed}
-            spec.setup(trial)
-            local set, took = compiled(tier, spec.kernels, function(new)
-                spec.with(new, trial)
-            end)
-            run:compare {
-                name = name, items = spec.items, unit = spec.unit, rounds = rounds,
-                setup = spec.setup, verify = spec.verify,
-                note = ("%s; compiled before, first use took %s"):format(spec.note, took),
-                base = {label = "plain Lua", run = spec.plain},
-                other = {label = "kernels, " .. tier.name, run = function(ctx)
-                    return spec.with(set, ctx)
-                end},
-            }
-        else
-            run:missing(name, "not measured", why)
-        end
+-- Why there is no machine code; nil where there is.
+local function no_native()
+    local there, why = pcall(cns.jit(function() end, {tier = "native"}))
+    return not there and why or nil
+end
+
+-- The workload's kernels as cns.jit makes them, compiled by using them once.
+local function from_source(spec, tier, trial)
+    local set = {}
+    for _, name in ipairs(spec.kernels) do
+        set[name] = cns.jit(kernels[name], {name = name, tier = tier})
     end
+    return set, time_of(function() spec.with(set, trial) end)
+end
+
+-- Calls body with the path of a module (.cnsb) of the workload's kernels, as `cnsengine build`
+-- makes one; its size; how long making it took.
+local function with_module(spec, trial, body)
+    local entries, bytes = {}, nil
+    local took = time_of(function()
+        for name, kernel in pairs(from_source(spec, "vm", trial)) do
+            entries[#entries + 1] = {name = name, kernel = kernel}
+        end
+        bytes = cns.jit.dump(entries)
+    end)
+    local folder = assert(cns.fs.tempdir("cns-bench-"))
+    local path = folder .. "/kernels.cnsb"
+    local done, why = cns.fs.write_atomic(path, bytes)
+    done, why = xpcall(function() return body(assert(done and path, why), #bytes, took) end,
+        debug.traceback)
+    assert(cns.fs.remove_tree(folder))
+    if not done then error(why, 0) end
+end
+
+local function kernel_row(run, spec, way, set, note)
+    run:compare {
+        name = ("%s, %s"):format(spec.name, way), items = spec.items, unit = spec.unit,
+        rounds = rounds, setup = spec.setup, verify = spec.verify,
+        note = ("%s; %s"):format(spec.note, note),
+        base = {label = "plain Lua", run = spec.plain},
+        other = {label = "kernels, " .. way, run = function(ctx) return spec.with(set, ctx) end},
+    }
+end
+
+-- A workload in the VM, as machine code, and as machine code from a module that was built ahead of
+-- time. spec.with(set, ctx) does the work with a set of kernels, spec.plain(ctx) in Lua.
+local function kernel_rows(run, spec)
+    local trial, missing = {seed = host.seed}, no_native()
+    spec.setup(trial)
+    local set, took = from_source(spec, "vm", trial)
+    kernel_row(run, spec, "VM", set, "compiled before, first use took " .. took)
+    if missing then
+        run:missing(spec.name .. ", JIT", "not measured", missing)
+        run:missing(spec.name .. ", AOT", "not measured", missing)
+        return
+    end
+    set, took = from_source(spec, "native", trial)
+    kernel_row(run, spec, "JIT", set, "compiled before, first use took " .. took)
+    with_module(spec, trial, function(path, size, build)
+        local loaded
+        took = time_of(function()
+            loaded = cns.jit.load(path, {tier = "native"})
+            spec.with(loaded, trial)
+        end)
+        kernel_row(run, spec, "AOT", loaded, ("a module of %d bytes, built in %s, loaded before; "
+            .. "loading and first use took %s"):format(size, build, took))
+    end)
+end
+
+-- What a module saves: from source to bytecode that is ready, against loading it.
+local function load_row(run, spec)
+    local trial = {seed = host.seed}
+    spec.setup(trial)
+    with_module(spec, trial, function(path, size)
+        local types = {}
+        for name, kernel in pairs(cns.jit.load(path, {tier = "vm"})) do
+            types[name] = {}
+            for word in kernel:signatures()[1]:gmatch("[^, ]+") do
+                table.insert(types[name], word)
+            end
+        end
+        run:compare {
+            name = "load, " .. spec.name, items = #spec.kernels, unit = "kernels",
+            rounds = rounds, setup = spec.setup,
+            note = ("%d kernels made ready for the VM: compiled from their functions, or read from "
+                .. "a module of %d bytes and verified"):format(#spec.kernels, size),
+            base = {label = "cns.jit, compile", run = function()
+                local set = {}
+                for name, list in pairs(types) do
+                    set[name] = cns.jit(kernels[name], {tier = "vm"})
+                    set[name]:compile(table.unpack(list))
+                end
+                return set
+            end},
+            other = {label = "cns.jit.load", run = function()
+                return cns.jit.load(path, {tier = "vm"})
+            end},
+            verify = function(a, b, ctx)
+                return spec.verify(spec.with(a, ctx), spec.with(b, ctx))
+            end,
+        }
+    end)
 end
 
 local function integers(n, random, low, high)
@@ -291,8 +363,8 @@ end
 
 local constraints = 64
 
-local function constraint_rows(run)
-    kernel_rows(run, {
+local function constraint_spec()
+    return {
         name = "constraint", items = constraints * count, unit = "checks",
         kernels = {"validate", "range_matrix"},
         note = "64 constraints (min, max, exact) over all values, then the matrix of values and 16 "
@@ -328,14 +400,14 @@ local function constraint_rows(run)
             end
             return good, why
         end,
-    })
+    }
 end
 
 -- Handlers become instructions, these are optimised, then signals are dispatched. What is given
 -- lies in tables on one side, in buffers on the other, as it would in a program of that kind.
-local function bytecode_rows(run)
+local function bytecode_spec()
     local signals = 10 * count
-    kernel_rows(run, {
+    return {
         name = "bytecode", items = count, unit = "handlers",
         kernels = {"handler_code", "peephole", "dispatch"},
         note = "code for each handler, optimised (peephole), and 10 signals a handler dispatched; "
@@ -383,22 +455,27 @@ local function bytecode_rows(run)
             end
             return good, why
         end,
-    })
+    }
 end
 
-local run = bench.new {title = "Benchmarks: plain Lua 5.4 against the engine"}
+local result = bench.new {title = "Benchmarks: plain Lua 5.4 against the engine"}
 local rows = {
     {"hash", hash_rows}, {"memory", memory_row}, {"parallel", parallel_rows},
-    {"constraint", constraint_rows}, {"bytecode", bytecode_rows},
+    {"constraint", function(run) kernel_rows(run, constraint_spec()) end},
+    {"bytecode", function(run) kernel_rows(run, bytecode_spec()) end},
+    {"load", function(run)
+        load_row(run, constraint_spec())
+        load_row(run, bytecode_spec())
+    end},
 }
 local found = false
 for _, row in ipairs(rows) do
     if row[1]:find(only, 1, true) then
         found = true
-        row[2](run)
+        row[2](result)
     end
 end
 if not found then
     error(("--set only=%s: no row has this in its name"):format(only), 0)
 end
-report.finish(run:result())
+report.finish(result:result())

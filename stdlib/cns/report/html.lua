@@ -36,7 +36,7 @@ svg .grid{stroke:var(--line)}svg .guide{stroke:var(--soft);stroke-dasharray:3 3}
 svg .mark{fill:var(--mark)}svg .curve{fill:none;stroke:var(--mark);stroke-width:2;
 stroke-linejoin:round}
 svg .interval{stroke:var(--mark);stroke-width:3;stroke-linecap:round;opacity:.55}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;margin-top:10px}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-bottom:1px solid var(--line);
 font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
@@ -196,12 +196,18 @@ function html.render(result)
             escape(text.metric(entry.metric, entry.actual)), state(entry.state)}
     end
     listing(out, "Thresholds", {"Scenario", "Threshold", "Measured", "State"}, rows)
-    rows = {}
-    for i, entry in ipairs(result.checks) do
-        rows[i] = {escape((entry.group and entry.group .. ": " or "") .. entry.name),
-            state(entry.state), escape(text.cut(text.line(entry.evidence or ""), 400))}
+    -- What the script itself checked comes first: it is what the run is about.
+    for _, part in ipairs {{"Checks"}, {"Checks in scenarios", true}} do
+        rows = {}
+        for _, entry in ipairs(result.checks) do
+            if (entry.group ~= nil) == (part[2] or false) then
+                rows[#rows + 1] = {escape((entry.group and entry.group .. ": " or "")
+                    .. entry.name), state(entry.state),
+                    escape(text.cut(text.line(entry.evidence or ""), 400))}
+            end
+        end
+        listing(out, part[1], {"Check", "State", "Evidence"}, rows)
     end
-    listing(out, "Checks", {"Check", "State", "Evidence"}, rows)
     out[#out + 1] = "</main></body></html>\n"
     return table.concat(out, "\n")
 end

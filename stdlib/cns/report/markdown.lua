@@ -222,11 +222,17 @@ function markdown.render(result)
             return escape(entry.scenario), escape(entry.text),
                 escape(text.metric(entry.metric, entry.actual)), escape(entry.state)
         end)
-    table_part(out, "Checks", {"Check", "State", "Evidence"}, result.checks, function(entry)
-        local name = (entry.group and entry.group .. ": " or "") .. entry.name
-        return escape(name), escape(entry.state),
-            escape(text.cut(text.line(entry.evidence or ""), 300))
-    end)
+    local own, inside = {}, {}
+    for _, entry in ipairs(result.checks) do
+        table.insert(entry.group and inside or own, entry)
+    end
+    for _, part in ipairs {{"Checks", own}, {"Checks in scenarios", inside}} do
+        table_part(out, part[1], {"Check", "State", "Evidence"}, part[2], function(entry)
+            local name = (entry.group and entry.group .. ": " or "") .. entry.name
+            return escape(name), escape(entry.state),
+                escape(text.cut(text.line(entry.evidence or ""), 300))
+        end)
+    end
     return table.concat(out, "\n")
 end
 

@@ -157,10 +157,11 @@ function text.bytes(value)
     end
 end
 
----A share in percent; what is not quite all never reads "100 %".
+---A share in percent; what is not quite all never reads "100 %". An effect may be above 1.
 function text.percent(share)
     if missing(share) then return missing(share) end
     if share == 1 or share == 0 then return ("%.0f %%"):format(share * 100) end
+    if share > 1 then return ("%.0f %%"):format(math.max(101, share * 100)) end
     local shown = math.min(99.99, math.max(0.01, share * 100))
     return ((shown > 99 or shown < 1) and "%.2f %%" or "%.1f %%"):format(shown)
 end
