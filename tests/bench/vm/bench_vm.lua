@@ -1,18 +1,31 @@
 -- SPDX-License-Identifier: MIT
 --
--- bench_vm.lua - kernels against C, LuaJIT, Numba and Lua 5.4: `./dev bench vm [REGEX]`.
+-- bench_vm.lua - kernels against C, LuaJIT, Numba and Lua 5.4: `./dev bench vm [NAME]`,
+-- whose name is a Lua pattern.
 --
 -- Each side is a process that keeps its inputs and answers requests over pipes; each times itself.
 -- All sides run in every round, the first one turning; a ratio is taken within each round, and its
 -- median is given with its quartiles. Answers are compared in every round, as floats to the last
 -- digit; gcc alone may differ by the rounding that fusing a * b + c saves. Inputs are made once, so
 -- all sides have made the same number of calls when they are compared. CNS_BENCH_TABLE names a file
--- for the times, which plot.lua draws; CNS_BENCH_ROUNDS is the number of rounds.
+-- for the times, which plot.lua draws; CNS_BENCH_ROUNDS is the number of rounds; CNS_BENCH_COMMAND
+-- is the command that builds kernels ahead of time.
 
+local cns = require "cns" -- for its clock
 local work = require "work"
 
 local directory, library, filter = arg[1], arg[2], arg[3] or "" -- scratch; the C loops
 local rounds = tonumber(os.getenv("CNS_BENCH_ROUNDS") or 7)
+
+local function wanted(case)
+    return case.name:find(filter) ~= nil
+end
+
+local function kernels_wanted()
+    local list = {}
+    for _, case in ipairs(work.cases) do list[#list + 1] = wanted(case) and case or nil end
+    return list
+end
 
 -- ---- sides -------------------------------------------------------------------------------------
 
@@ -62,6 +75,43 @@ local function open_sides()
         print("numba: not measured; to have it: python3 -m venv build/numba && "
             .. "build/numba/bin/pip install numba")
     end
+end
+
+-- ---- kernels built ahead of time ---------------------------------------------------------------
+
+local builder = os.getenv("CNS_BENCH_COMMAND") or "cnsengine"
+
+-- Seconds, or nil and why, for `cnsengine build` with the kernels of a Lua script.
+local function build(script, output)
+    local path = directory .. "/ahead.lua"
+    local file <close> = assert(io.open(path, "w"))
+    assert(file:write(script))
+    assert(file:close())
+    local began = cns.clock()
+    local pipe = assert(io.popen(("'%s' build '%s' -o '%s/%s.so' --header '%s/%s.h' 2>&1"):format(
+        builder, path, directory, output, directory, output)))
+    local said = pipe:read("a")
+    local done = pipe:close()
+    return done and cns.clock() - began, said:gsub("%s+$", "")
+end
+
+-- All kernels in one library, as a user would build them; a side that calls them from C.
+local function open_ahead()
+    local lines = {'local kernels = require "cns.kernels"', "return {"}
+    local cases = kernels_wanted()
+    for _, case in ipairs(cases) do
+        lines[#lines + 1] = ('    %s = {kernels.%s, "%s"},'):format(case.name, case.name,
+            table.concat(work.types_of(case), ", "))
+    end
+    lines[#lines + 1] = "}"
+    local took, why = build(table.concat(lines, "\n"), "ahead")
+    if not took then
+        print("built ahead of time: not measured: " .. why)
+        return
+    end
+    open_side("ahead", ("luajit '%s/peer_luajit.lua' '%s/ahead.so' '%s/ahead.h' ahead_"):format(
+        here, directory, directory))
+    return {seconds = took, count = #cases}
 end
 
 -- ---- statistics --------------------------------------------------------------------------------
@@ -158,10 +208,6 @@ local function collect(key, value)
     table.insert(collected[key], value)
 end
 
-local function wanted(case)
-    return case.name:find(filter) ~= nil
-end
-
 local samples = os.getenv("CNS_BENCH_TABLE")
 samples = samples and assert(io.open(samples, "w"))
 
@@ -176,14 +222,17 @@ local function keep(case, size, times)
     end
 end
 
-local function row(case, size, calls, names, pairs_)
+-- unkept: these sides were measured for the table of times already.
+local function row(case, size, calls, names, pairs_, unkept)
     local ok, times = pcall(measure, case, size, calls, names)
     if not ok then
         failed = true
         print(("%-15s FAILED: %s"):format(case.name, times))
         return
     end
-    keep(case, size, times)
+    if not unkept then
+        keep(case, size, times)
+    end
     local line = {("%-15s %9.1f"):format(case.name, quantile(times.native, 0.5) / 1e3)}
     for _, pair in ipairs(pairs_) do
         local base, other, key = pair[1], pair[2], pair[3]
@@ -252,6 +301,25 @@ local function parallel_table()
             end
         end
     end
+end
+
+-- The same kernels, built by `cnsengine build` and called like the C loops.
+local function ahead_table(built)
+    if not built then
+        return
+    end
+    print("\nbuilt ahead of time (.so) and called from C, in the L2 cache: microseconds a call of "
+        .. "native; speed of the .so")
+    print((heading:format("against native", "against gcc", "", "", "", ""):gsub(" *$", "")))
+    for _, case in ipairs(work.cases) do
+        if wanted(case) then
+            row(case, case.l2, case.calls, {"native", "gcc", "ahead"},
+                {{"native", "ahead", "ahead"}, {"gcc", "ahead", "ahead, gcc"}}, true)
+        end
+    end
+    print(("building the library of %d kernels, linking and start of the command included: %.2f s, "
+        .. "%.1f ms a kernel"):format(built.count, built.seconds,
+            built.seconds * 1e3 / built.count))
 end
 
 local function compile_table()
@@ -323,6 +391,8 @@ local goals = {
     {"VM, data-parallel", 10, "VM against Lua 5.4, data-parallel kernels"},
     {"VM, the rest", 2, "VM against Lua 5.4, the rest"},
     {"optimiser", nil, "scalar VM, optimiser on against off"},
+    {"ahead", 0.95, "built ahead of time, called from C, against native"},
+    {"ahead, gcc", nil, "the same against gcc -O3 -march=native"},
 }
 
 local function goals_table()
@@ -338,10 +408,15 @@ local function goals_table()
     end
 end
 
+if not next(kernels_wanted()) then
+    error(("no kernel has '%s' in its name"):format(filter), 0)
+end
 open_sides()
+local built = open_ahead()
 cache_table()
 memory_table()
 parallel_table()
+ahead_table(built)
 compile_table()
 call_table()
 optimiser_table()

@@ -120,18 +120,9 @@ end
 
 -- ---- compile time and call cost ----------------------------------------------------------------
 
-local function types_of(case)
-    local types = {}
-    for i, d in ipairs(case.args(case.l2)) do
-        types[i] = type(d) == "table" and d.kind .. "[]"
-            or math.type(d) == "integer" and "i64" or "f64"
-    end
-    return types
-end
-
 -- Nanoseconds to compile a kernel from nothing.
 local function compile(name)
-    local types = types_of(work.cases[name])
+    local types = work.types_of(work.cases[name])
     collectgarbage()
     local began = cns.clock_ns()
     local kernel <close> = cns.jit(kernels[name], options[tier])
@@ -168,7 +159,7 @@ end
 -- Instructions of a kernel's bytecode: those of its listing, which are numbered.
 local function length(name)
     local kernel <close> = cns.jit(kernels[name], options[tier])
-    kernel:compile(table.unpack(types_of(work.cases[name])))
+    kernel:compile(table.unpack(work.types_of(work.cases[name])))
     local _, count = ("\n" .. kernel:bytecode()):gsub("\n *%d+  %[", "")
     return count
 end

@@ -163,6 +163,16 @@ for _, case in ipairs(work.cases) do
     work.cases[case.name] = case
 end
 
+---The types of a kernel's arguments, as `compile` takes them. Lua 5.4 only, where 1 is no float.
+function work.types_of(case)
+    local types = {}
+    for i, d in ipairs(case.args(case.l2)) do
+        types[i] = type(d) == "table" and d.kind .. "[]"
+            or math.type(d) == "integer" and "i64" or "f64"
+    end
+    return types
+end
+
 ---The answer as one float: what was returned and about 10000 elements of the arrays that were
 ---written, weighted. `at(array, i)` is element i from 1.
 function work.checksum(case, arguments, descriptions, returned, at)
