@@ -431,7 +431,7 @@ static int raise_refusal(lua_State *L, const compilation *c, cns_status status,
         lua_pushvalue(L, c->failure);
         return lua_error(L);
     }
-    if (status == CNS_E_UNSUPPORTED && *message) {
+    if ((status == CNS_E_UNSUPPORTED || status == CNS_E_LIMIT) && *message) {
         lua_pushstring(L, message);
         return lua_error(L);
     }

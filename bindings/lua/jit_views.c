@@ -48,7 +48,8 @@ static uint8_t parse_type(const char *text) {
 static void check_types(lua_State *L, const lcns_kernel *self, uint8_t *types) {
     uint32_t given = (uint32_t)lua_gettop(L) - 1;
     if (given > self->parameters) {
-        luaL_error(L, "%d types for %d parameters", (int)given, (int)self->parameters);
+        luaL_error(L, "%d types for %d parameter%s", (int)given, (int)self->parameters,
+                   self->parameters == 1 ? "" : "s");
     }
     memset(types, CNS_VM_NIL, self->parameters);
     for (uint32_t i = 0; i < given; i++) {

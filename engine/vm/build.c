@@ -361,8 +361,6 @@ static void refuse_instruction(cns_builder *b, uint32_t instruction) {
         {LOP_VARARG, "'...' is used; name the parameters"},
         {LOP_VARARGPREP, "the function takes '...'; name the parameters"},
         {LOP_TBC, "a variable is to be closed; kernels have nothing to close"},
-        {LOP_TFORCALL, "a generic for; only cns.prange can be iterated: use a numeric for"},
-        {LOP_TFORPREP, "a generic for; only cns.prange can be iterated: use a numeric for"},
     };
     if (refuse_named(b, instruction)) {
         return;
@@ -546,11 +544,15 @@ static bool ends_stretch(const cns_builder *b) {
 static void build_stretch(cns_builder *b) {
     while (!b->done && b->status == CNS_OK) {
         if (b->ir->instruction_count > INSTRUCTION_LIMIT) {
+            const cns_frame *kernel = b->frame;
+            while (kernel->caller) {
+                kernel = kernel->caller;
+            }
             b->status =
                 cns_fail(b->context, CNS_E_LIMIT,
                          "%s:%u: the kernel gets too large (over %d operations): inline "
                          "less, or use fewer types",
-                         b->frame->proto->source, b->frame->proto->line_defined, INSTRUCTION_LIMIT);
+                         kernel->proto->source, kernel->proto->line_defined, INSTRUCTION_LIMIT);
             return;
         }
         if (!b->fresh && is_leader(b->frame, b->pc) && ends_stretch(b)) {

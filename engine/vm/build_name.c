@@ -182,6 +182,8 @@ const char *cns_build_as_number(const cns_slot *slot) {
         return ": call it";
     case CNS_SLOT_TABLE:
         return ": take a field by its name, or make a cns.buffer of it";
+    case CNS_SLOT_OTHER:
+        return strstr(slot->thing, "behind a metatable") ? ": read it outside, into a local" : "";
     default:
         return "";
     }

@@ -477,9 +477,8 @@ static uint32_t set_proven(bounder *b) {
 /* ---- one loop -------------------------------------------------------------------------------- */
 
 static cns_status remark(bounder *b, uint32_t count) {
-    return cns_ir_remark(b->f, CNS_REMARK_HOISTED, b->site,
-                         "%u index %s checked once, before the loop", (unsigned)count,
-                         count == 1 ? "is" : "are");
+    return cns_ir_remark(b->f, CNS_REMARK_HOISTED, b->site, "%u %s checked once, before the loop",
+                         (unsigned)count, count == 1 ? "index is" : "indices are");
 }
 
 /* Whether a group of iterations might run at once (jit/spmd_plan.c): the loop carries only what

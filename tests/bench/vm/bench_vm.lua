@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
 --
--- bench_vm.lua - kernels against C, LuaJIT, Numba and Lua 5.4: `./dev bench vm [NAME]`,
--- whose name is a Lua pattern.
+-- bench_vm.lua - kernels against C, LuaJIT, Numba and Lua 5.4: `./dev bench vm [NAME]`, a Lua
+-- pattern for the names of kernels.
 --
 -- Each side is a process that keeps its inputs and answers requests over pipes; each times itself.
 -- All sides run in every round, the first one turning; a ratio is taken within each round, and its
 -- median is given with its quartiles. Answers are compared in every round, as floats to the last
 -- digit; gcc alone may differ by the rounding that fusing a * b + c saves. Inputs are made once, so
--- all sides have made the same number of calls when they are compared. CNS_BENCH_TABLE names a file
--- for the times, which plot.lua draws; CNS_BENCH_ROUNDS is the number of rounds; CNS_BENCH_COMMAND
--- is the command that builds kernels ahead of time.
+-- all sides have made the same number of calls when they are compared. In the environment:
+-- CNS_BENCH_ROUNDS, the number of rounds; CNS_BENCH_TABLE, a file for the times, which plot.lua
+-- draws; CNS_BENCH_COMMAND, the command that builds kernels ahead of time.
 
 local cns = require "cns" -- for its clock
 local work = require "work"
@@ -409,7 +409,8 @@ local function goals_table()
 end
 
 if not next(kernels_wanted()) then
-    error(("no kernel has '%s' in its name"):format(filter), 0)
+    io.stderr:write(("no kernel has '%s' in its name\n"):format(filter))
+    os.exit(false)
 end
 open_sides()
 local built = open_ahead()

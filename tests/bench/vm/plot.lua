@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- plot.lua TABLE - draws what bench_vm.lua measured in the L2 cache as an SVG: for each kernel, the
--- speed of each side relative to gcc -O3 -march=native, on a logarithmic scale.
+-- speed of each side relative to gcc -O3 -march=native, on a logarithmic scale. The guide's plot:
+--     CNS_BENCH_PLOT=doc/kernels-speed.svg ./dev bench vm
 
 local work = require "work"
 
