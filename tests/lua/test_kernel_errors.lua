@@ -48,7 +48,7 @@ local function has_remark(text, wanted)
     return false
 end
 
--- ---- the other way round: what the compiler can say, the guide has --------------------------------
+-- ---- the other way round: what the compiler can say, the guide has ------------------------------
 
 local function read(path)
     local file <close> = assert(io.open(path, "rb"))
@@ -59,8 +59,8 @@ end
 -- follows, only what is before it is known.
 local function core(format)
     local longest = ""
-    format = format:gsub("%%%%", "\0")
-    for part in (format:gsub('\\"', '"'):gsub("%%$", "") .. "%s"):gmatch("(.-)%%[%d.]*[lz]*[sducgi]") do
+    format = format:gsub("%%%%", "\0"):gsub('\\"', '"'):gsub("%%$", "")
+    for part in (format .. "%s"):gmatch("(.-)%%[%d.]*[lz]*[sducgi]") do
         if #part > #longest then longest = part end
     end
     return (longest:gsub("\0", "%%"))
