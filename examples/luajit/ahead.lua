@@ -5,7 +5,8 @@
 --   luajit examples/luajit/ahead.lua ./kernels.so kernels.h
 local ffi = require("ffi")
 
-local library, header = assert(arg[1], "which library? ./kernels.so"), assert(arg[2], "which header?")
+local library = assert(arg[1], "which library? ./kernels.so")
+local header = assert(arg[2], "which header? kernels.h")
 local text = assert(io.open(header)):read("*a")
 ffi.cdef(assert(text:match("/%* ffi%.cdef begins %*/(.*)/%* ffi%.cdef ends %*/")))
 local kernels = ffi.load(library)
