@@ -390,6 +390,15 @@ def mix(i, salt):
     return m * m % 1000003
 
 
+def aligned(values):
+    """At a multiple of 64 bytes, like the engine's buffers; NumPy's are at one of 16."""
+    raw = np.empty(values.nbytes + 64, dtype=np.uint8)
+    at = -raw.ctypes.data % 64
+    moved = raw[at:at + values.nbytes].view(values.dtype)
+    moved[:] = values
+    return moved
+
+
 def array(description):
     kind, n, form, salt, modulo, scale, add = description.split(",")
     n, salt, modulo = int(n), int(salt), int(modulo)
@@ -402,7 +411,7 @@ def array(description):
         values = np.minimum(2 * i - 1, salt)
     else:
         values = (i + 1) // 2 + 1 + mix(i, salt) % 64
-    return values.astype(KINDS[kind])
+    return aligned(values.astype(KINDS[kind]))
 
 
 def number(text):
