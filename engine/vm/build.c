@@ -304,12 +304,14 @@ static void build_set(cns_builder *b, uint32_t instruction) {
     }
 }
 
-static void build_get_field(cns_builder *b, uint32_t instruction, const cns_slot *holder,
-                            const char *name) {
+static void build_get_field(cns_builder *b, uint32_t instruction, const cns_slot *holder) {
     const cns_constant *key = &b->frame->proto->constants[cns_lua_c(instruction)];
     if (holder->kind == CNS_SLOT_TABLE) {
         b->slots[cns_lua_a(instruction)] = cns_build_field(b, holder->id, key->string);
     } else {
+        const char *name = cns_lua_op_of(instruction) == LOP_GETTABUP
+                               ? cns_build_upvalue_name(b, cns_lua_b(instruction))
+                               : cns_build_name(b, cns_lua_b(instruction));
         cns_build_refuse(b, "%s is %s and has no field '%s'%s", name, cns_build_what(b, holder),
                          key->string,
                          holder->kind == CNS_SLOT_NIL
@@ -420,12 +422,12 @@ static void build_other(cns_builder *b, uint32_t i) {
     switch (cns_lua_op_of(i)) {
     case LOP_GETTABUP: {
         cns_slot holder = cns_build_upvalue(b, cns_lua_b(i));
-        build_get_field(b, i, &holder, cns_build_upvalue_name(b, cns_lua_b(i)));
+        build_get_field(b, i, &holder);
         return;
     }
     case LOP_GETFIELD: {
         cns_slot holder = b->slots[cns_lua_b(i)];
-        build_get_field(b, i, &holder, cns_build_name(b, cns_lua_b(i)));
+        build_get_field(b, i, &holder);
         return;
     }
     case LOP_GETTABLE:
