@@ -133,6 +133,7 @@ return function(test)
                 local kernel <close> = results[2]
                 local types = {table.unpack(results, 3, results.n)}
                 local text = kernel:compile(table.unpack(types)):explain(table.unpack(types))
+                text = text:match("\nin native code(.*)") or text
                 t.ok(has_remark(text, block.said), where .. text)
                 seen = seen + 1
             end
