@@ -5,9 +5,9 @@
  * plugin.c is the table that the engine sees; identity.c says what code depends on; target.c makes
  * object code of a module and lists the machines and passes; lower.c turns the graph of blocks into
  * LLVM's, lower_ops.c one operation; memory.c loads and stores; fork.c loops over cns.prange;
- * math.c the C library's functions; spmd*.c the loops that run several iterations at once; object.c,
- * runtime.c and cpu.c make object files for other programs. A compilation has an LLVM context of
- * its own, so threads share nothing but the linker of LLJIT, which locks by itself.
+ * math.c the C library's functions; spmd*.c the loops that run several iterations at once;
+ * object.c, runtime.c and cpu.c make object files for other programs. A compilation has an LLVM
+ * context of its own, so threads share nothing but the linker of LLJIT, which locks by itself.
  */
 #ifndef CNS_JIT_JIT_H
 #define CNS_JIT_JIT_H

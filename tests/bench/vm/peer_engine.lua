@@ -136,7 +136,7 @@ local function load(name)
     local case, times, sums = work.cases[name], {}, {}
     local function make(cache)
         return cns.jit(kernels[name], {tier = "native", cache = cache})
-            :compile(table.unpack(types_of(case)))
+            :compile(table.unpack(work.types_of(case)))
     end
     make(true):close() -- into the cache
     for i = 1, 9 do
