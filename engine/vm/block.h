@@ -17,7 +17,10 @@
 
 typedef struct cns_block_plan cns_block_plan;
 
-enum { CNS_POLL_EVERY = 1 << 16 /* iterations, of whatever loop */ };
+enum {
+    CNS_POLL_EVERY = 1 << 16, /* iterations, of whatever loop */
+    CNS_FMOD_COST = 128       /* in iterations: fmod(1e308, 3) takes microseconds */
+};
 
 /* A plan in the arena's memory, or `*out` NULL with the reason in `*why` (a static text for a
  * remark, `*site` its place) when the loop cannot be run in blocks. `function` is compact, and its

@@ -132,6 +132,7 @@ typedef struct cns_block_access {
 struct cns_block_plan {
     uint32_t site; /* of the loop */
     uint32_t lanes;
+    uint32_t cost; /* of an iteration, towards the next poll */
     const cns_lanes *set;
     cns_libm_array exp; /* NULL: none */
     cns_libm_array log;

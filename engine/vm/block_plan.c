@@ -493,6 +493,18 @@ static void take_tables(cns_block_build *b) {
     }
 }
 
+static uint32_t cost_of(const cns_block_plan *plan) {
+    uint32_t cost = 1;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const cns_block_instruction *code = &plan->code[i];
+        if (code->op == CNS_BLOCK_LANES_OP &&
+            (code->ir == CNS_IR_MOD_F64 || code->ir == CNS_IR_FMOD_F64)) {
+            cost = CNS_FMOD_COST;
+        }
+    }
+    return cost;
+}
+
 static void make_plan(cns_block_build *b) {
     cns_cpu_level level = cns_context_cpu_level(b->f->context);
     const cns_libm *exp = cns_libm_find(CNS_IR_EXP_F64, level, 0);
@@ -509,6 +521,7 @@ static void make_plan(cns_block_build *b) {
     emit_loop(b);
     bool fits = true;
     if (cns_block_well(b)) {
+        b->plan->cost = cost_of(b->plan);
         b->status = cns_block_share_vectors(b->plan, b->f->context, b->scratch, &fits);
     }
     if (!fits) {

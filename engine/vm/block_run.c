@@ -50,8 +50,9 @@ static void *define(frame *f, uint16_t vector) {
 
 /* False when the run is to end. */
 static bool spend(frame *f, size_t iterations) {
-    if (iterations < *f->budget) {
-        *f->budget -= (uint32_t)iterations;
+    size_t cost = iterations * f->plan->cost;
+    if (cost < *f->budget) {
+        *f->budget -= (uint32_t)cost;
         return true;
     }
     *f->budget = CNS_POLL_EVERY;

@@ -14,7 +14,6 @@
 #include "vm/parallel.h"
 
 enum {
-    FMOD_COST = 128,  /* fmod(1e308, 3) takes microseconds */
     SMALL_FRAME = 512 /* registers on the C stack */
 };
 
@@ -248,8 +247,8 @@ dispatch:
     MAKES_F(MUL_F64, B.f * C.f)
     MAKES_F(DIV_F64, B.f / C.f)
     MAKES_F(IDIV_F64, floor(B.f / C.f))
-    MAKES_F(MOD_F64, (budget -= budget > FMOD_COST ? FMOD_COST : 0, cns_modulo_f64(B.f, C.f)))
-    MAKES_F(FMOD_F64, (budget -= budget > FMOD_COST ? FMOD_COST : 0, fmod(B.f, C.f)))
+    MAKES_F(MOD_F64, (budget -= budget > CNS_FMOD_COST ? CNS_FMOD_COST : 0, cns_modulo_f64(B.f, C.f)))
+    MAKES_F(FMOD_F64, (budget -= budget > CNS_FMOD_COST ? CNS_FMOD_COST : 0, fmod(B.f, C.f)))
     MAKES_F(POW_F64, cns_power_f64(B.f, C.f))
     MAKES_F(NEG_F64, -B.f)
     MAKES_F(ABS_F64, fabs(B.f))
