@@ -107,6 +107,8 @@ uint32_t cns_block_edge_count(const cns_ir_block *block);
 
 /* That the loop cannot be run in blocks; the first reason stays. `format` may name one text. */
 void cns_block_refuse(cns_block_build *b, uint32_t site, const char *format, const char *text);
+/* That it has an operation which blocks do not have. */
+void cns_block_refuse_operation(cns_block_build *b, uint32_t site, cns_ir_op op);
 /* Zeroed; NULL with the status. */
 void *cns_block_take(cns_block_build *b, cns_arena *arena, size_t size);
 /* Room for one more in an array of the plan; the array's new place, or NULL. */

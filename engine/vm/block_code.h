@@ -33,6 +33,7 @@ enum {
     CNS_BLOCK_SCALARS = 512,     /* at most */
     CNS_BLOCK_ACCESSES = 64,     /* at most */
     CNS_BLOCK_LOOPS = 4,         /* inside each other, at most */
+    CNS_BLOCK_PATIENCE = 1 << 20 /* rounds of loops that overtake, in one block */
 };
 
 typedef enum cns_block_op {
@@ -85,6 +86,9 @@ typedef struct cns_block_loop {
     uint32_t around_count;
     uint32_t out; /* pairs, `to` only: what LEAVE writes */
     uint32_t out_count;
+    /* An iteration that has left it may fail yet, while a later one is in it, for ever perhaps:
+     * then the error comes first. */
+    bool overtakes;
 } cns_block_loop;
 
 typedef enum cns_block_scalar_op {

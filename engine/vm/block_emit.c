@@ -30,6 +30,13 @@ void cns_block_refuse(cns_block_build *b, uint32_t site, const char *format, con
     }
 }
 
+void cns_block_refuse_operation(cns_block_build *b, uint32_t site, cns_ir_op op) {
+    bool forks = op >= CNS_IR_FORK_PASS && op <= CNS_IR_FORK_GET_F64;
+    cns_block_refuse(b, site, "%s",
+                     forks ? "it has a loop over cns.prange inside"
+                           : "a loop inside counts in floats, or by a step that is not known");
+}
+
 void *cns_block_take(cns_block_build *b, cns_arena *arena, size_t size) {
     void *memory = b->status == CNS_OK ? cns_arena_alloc(arena, size ? size : 1, 16) : NULL;
     if (memory) {
@@ -343,7 +350,7 @@ static cns_block_value compute_lanes(cns_block_build *b, cns_ir_op op, const cns
         form = CNS_LANES_ALL;
     }
     if (!forms[form]) {
-        cns_block_refuse(b, b->site, "%s is not done in blocks", cns_ir_info(op)->name);
+        cns_block_refuse_operation(b, b->site, op);
         return (cns_block_value){CNS_BLOCK_VECTOR, 0, 0};
     }
     bool keep_a = form == CNS_LANES_A || form == CNS_LANES_AB;

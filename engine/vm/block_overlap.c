@@ -10,10 +10,6 @@
 #include "vm/arithmetic.h"
 #include "vm/block_code.h"
 
-static const uint8_t sizes[CNS_F64 + 1] = {
-    [CNS_I8] = 1,  [CNS_I16] = 2, [CNS_I32] = 4, [CNS_I64] = 8, [CNS_U8] = 1,
-    [CNS_U16] = 2, [CNS_U32] = 4, [CNS_U64] = 8, [CNS_F32] = 4, [CNS_F64] = 8};
-
 /* Where an access reaches in a run: addresses from low up to high; `step` bytes an iteration. */
 typedef struct reach {
     uint64_t low;
@@ -27,7 +23,7 @@ typedef struct reach {
 static bool find_reach(const cns_block_access *access, const uint64_t *scalars, uint64_t iterations,
                        reach *out) {
     uint64_t data = scalars[access->data], count = scalars[access->count];
-    uint64_t size = sizes[access->type];
+    uint64_t size = cns_type_size(access->type);
     *out = (reach){.low = data, .high = data + count * size, .size = (int64_t)size};
     if (access->first == CNS_BLOCK_NONE) {
         return true;

@@ -176,13 +176,23 @@ static uint16_t *mask_place(cns_block_build *b, const cns_block_region *region,
     return child == CNS_IR_NONE ? &b->block_masks[id] : &b->entry_masks[child];
 }
 
-/* Of a block that not all lanes come to, perhaps: its dominator's, or what its ways bring. */
+/* The highest block that the same lanes come to, or one whose mask is known. A loop, since rows of
+ * `if`s may be long. */
+static cns_ir_block_id same_lanes(cns_block_build *b, const cns_block_region *region,
+                                  cns_ir_block_id id) {
+    while (*mask_place(b, region, id) == CNS_BLOCK_UNSET && b->mass[id] != whole) {
+        cns_ir_block_id above = dominator_of(b, region, id);
+        if (b->mass[id] != b->mass[above]) {
+            break;
+        }
+        id = above;
+    }
+    return id;
+}
+
+/* Of a block that not all lanes come to, perhaps: what its ways bring. */
 static uint16_t partial_mask(cns_block_build *b, const cns_block_region *region,
                              cns_ir_block_id id) {
-    cns_ir_block_id above = dominator_of(b, region, id);
-    if (b->mass[id] == b->mass[above]) {
-        return cns_block_mask(b, region, above);
-    }
     way ways[WAYS];
     uint32_t count = find_ways(b, region->loop, id, false, ways);
     uint16_t mask = CNS_BLOCK_NONE;
@@ -198,7 +208,12 @@ uint16_t cns_block_mask(cns_block_build *b, const cns_block_region *region, cns_
     if (*known != CNS_BLOCK_UNSET || !cns_block_well(b)) {
         return *known == CNS_BLOCK_UNSET ? CNS_BLOCK_NONE : *known;
     }
-    *known = b->mass[id] == whole ? region->base : partial_mask(b, region, id);
+    cns_ir_block_id top = same_lanes(b, region, id);
+    if (top != id) {
+        *known = cns_block_mask(b, region, top);
+    } else {
+        *known = b->mass[id] == whole ? region->base : partial_mask(b, region, id);
+    }
     return *known;
 }
 
@@ -278,7 +293,7 @@ static void join(cns_block_build *b, const cns_block_region *region, cns_ir_bloc
     for (uint32_t p = 0; p < block->parameter_count && cns_block_well(b); p++) {
         uint8_t type = cns_block_at(b, block->parameters[p])->type;
         if (count == 0) {
-            cns_block_refuse(b, block->site, "%s", "a block of it has no way in");
+            cns_block_refuse(b, block->site, "%s", "a part of it is never reached");
             return;
         }
         cns_block_value value = way_argument(b, &ways[count - 1], p);
@@ -302,6 +317,8 @@ static void give_parameters(cns_block_build *b, cns_ir_block_id id, const cns_bl
 
 /* ---- mass ------------------------------------------------------------------------------------ */
 
+static const char entered_twice[] = "a loop inside is entered in more than one place";
+
 static void pass_on(cns_block_build *b, const cns_block_region *region, cns_ir_block_id id) {
     const cns_ir_block *block = &b->f->blocks[id];
     uint32_t count = cns_block_edge_count(block), decided = decided_edge(b, block);
@@ -315,7 +332,7 @@ static void pass_on(cns_block_build *b, const cns_block_region *region, cns_ir_b
         if ((decided == 2 || decided == e) && target != b->shape->loops[region->loop].header &&
             cns_block_inside(b, region->loop, target)) {
             if (target <= id) {
-                cns_block_refuse(b, block->site, "%s", "its blocks are not in order");
+                cns_block_refuse(b, block->site, "%s", entered_twice);
             }
             b->mass[target] += part;
         }
@@ -459,7 +476,7 @@ static void add_exits(cns_block_build *b, inner *l, cns_block_loop *loop, uint16
             bool near =
                 own == parent || (own != CNS_IR_NONE && b->shape->loops[own].parent == parent);
             if (!near || b->shape->loop_of[id] != l->loop) {
-                cns_block_refuse(b, block->site, "%s", "a loop inside leaves more than itself");
+                cns_block_refuse(b, block->site, "%s", "a loop inside leaves the one around it");
                 return;
             }
             uint32_t count = b->f->blocks[target].parameter_count;
@@ -491,17 +508,21 @@ static void leave(cns_block_build *b, const cns_block_region *region, const inne
     const cns_block_exit *exit = find_exit(b, l->loop, out->target);
     uint16_t mask = edge_mask(b, region, id, edge), from[2 * OUTS], to[2 * OUTS];
     uint32_t count = 0;
+    if (!exit || l->out_count + out->count >= 2 * OUTS) {
+        cns_block_refuse(b, b->site, "%s", "it is too large");
+        return;
+    }
     for (uint32_t i = 0; i < l->out_count; i++) {
         if (cns_ir_dominates(b->shape, cns_block_at(b, l->outs[i])->block, id)) {
             from[count] = cns_block_as_vector(b, cns_block_value_of(b, l->outs[i]));
             to[count++] = outs[i];
         }
     }
-    for (uint32_t p = 0; exit && p < out->count && count < 2 * OUTS - 1; p++) {
+    for (uint32_t p = 0; p < out->count && cns_block_well(b); p++) {
         from[count] = cns_block_as_vector(b, cns_block_value_of(b, out->arguments[p]));
         to[count++] = exit->arguments[p].a;
     }
-    if (exit && exit->mask != CNS_BLOCK_NONE) {
+    if (exit->mask != CNS_BLOCK_NONE) {
         from[count] = CNS_BLOCK_NONE; /* all bits */
         to[count++] = exit->mask;
     }
@@ -553,6 +574,9 @@ static void go_round(cns_block_build *b, const cns_block_region *region, inner *
         uint16_t one = way_mask(b, region, &ways[i]);
         mask = i == 0 ? one : either(b, mask, one);
     }
+    if (count == 0) {
+        cns_block_refuse(b, header->site, "%s", "a loop inside never goes round");
+    }
     if (!next || !cns_block_well(b)) {
         return;
     }
@@ -578,72 +602,98 @@ static void go_round(cns_block_build *b, const cns_block_region *region, inner *
                                                           .extra = l->index});
 }
 
-static void share_out_mass(cns_block_build *b, uint32_t first, uint64_t mass) {
-    for (uint32_t i = first; i < b->exit_count; i++) {
-        bool last = i + 1 == b->exit_count;
-        uint64_t part = last ? mass : mass / 2;
+/* Among the exits first .. end, which are the loop's. All that went in comes out, by one or
+ * another, but for a header's own loop, where it goes round. */
+static void share_out_mass(cns_block_build *b, const inner *l, uint32_t first, uint32_t end,
+                           uint64_t mass) {
+    for (uint32_t i = first; i < end; i++) {
+        uint64_t part = i + 1 == end ? mass : mass / 2;
+        cns_ir_block_id target = b->exits[i].target;
         if (part == 0) {
             cns_block_refuse(b, b->site, "%s", "it has too many branches");
         }
-        b->mass[b->exits[i].target] += part;
         mass -= part;
+        if (target == b->shape->loops[b->shape->loops[l->loop].parent].header) {
+            continue;
+        }
+        if (target <= l->header) {
+            cns_block_refuse(b, b->site, "%s", entered_twice);
+        }
+        b->mass[target] += part;
     }
 }
 
-static void emit_inner(cns_block_build *b, const cns_block_region *region, uint32_t child) {
+static inner *begin_inner(cns_block_build *b, uint32_t child) {
     inner *l = cns_block_take(b, b->scratch, sizeof *l);
-    if (!l || b->depth == CNS_BLOCK_LOOPS) {
+    if (b->depth == CNS_BLOCK_LOOPS) {
         cns_block_refuse(b, b->site, "%s", "loops are too deep inside each other");
-        return;
+        return NULL;
+    }
+    cns_block_loop *loops = cns_block_grow(b, b->arena, b->plan->loops, b->plan->loop_count,
+                                           &b->loop_capacity, sizeof *loops);
+    if (!l || !loops) {
+        return NULL;
     }
     l->loop = child;
     l->header = b->shape->loops[child].header;
-    l->index = b->plan->loop_count;
-    cns_block_loop *loops = cns_block_grow(b, b->arena, b->plan->loops, b->plan->loop_count,
-                                           &b->loop_capacity, sizeof *loops);
-    if (!loops) {
-        return;
-    }
+    l->index = b->plan->loop_count++;
     b->plan->loops = loops;
-    b->plan->loop_count++;
     b->depth++;
-    cns_block_loop loop = {0};
-    uint16_t outs[OUTS];
-    uint64_t mass = b->mass[l->header];
     find_traffic(b, l);
-    uint32_t first_exit = b->exit_count;
-    add_exits(b, l, &loop, outs);
-    enter(b, region, l, &loop);
-    cns_block_region own = {child, loop.alive};
-    b->mass[l->header] = whole;
-    b->block_masks[l->header] = loop.alive;
-    if (cns_block_well(b)) {
-        cns_block_emit_region(b, &own);
-    }
+    return l;
+}
+
+static void leave_all(cns_block_build *b, const cns_block_region *own, const inner *l,
+                      const uint16_t *outs) {
     for (cns_ir_block_id id = 0; id < b->f->block_count && cns_block_well(b); id++) {
         for (uint32_t e = 0; e < cns_block_edge_count(&b->f->blocks[id]); e++) {
-            if (cns_block_inside(b, child, id) && is_taken(b, id, e) &&
-                !cns_block_inside(b, child, b->f->blocks[id].edges[e].target)) {
-                leave(b, &own, l, outs, id, e);
+            if (cns_block_inside(b, l->loop, id) && is_taken(b, id, e) &&
+                !cns_block_inside(b, l->loop, b->f->blocks[id].edges[e].target)) {
+                leave(b, own, l, outs, id, e);
             }
         }
     }
-    if (cns_block_well(b)) {
-        go_round(b, &own, l, &loop);
-    }
-    b->plan->loops[l->index] = loop;
-    b->mass[l->header] = mass;
+}
+
+/* What its values are to the code behind it. */
+static void end_inner(cns_block_build *b, const inner *l, const uint16_t *outs) {
     for (uint32_t i = 0; i < l->in_count; i++) {
         b->values[l->ins[i]] = l->saved[i];
     }
     for (uint32_t i = 0; i < l->out_count; i++) {
         b->values[l->outs[i]] = cns_block_vector_value(outs[i]);
     }
-    if (b->exit_count == first_exit) {
+    b->depth--;
+}
+
+static void emit_inner(cns_block_build *b, const cns_block_region *region, uint32_t child) {
+    inner *l = begin_inner(b, child);
+    if (!l) {
+        return;
+    }
+    cns_block_loop loop = {0};
+    uint16_t outs[OUTS];
+    uint64_t mass = b->mass[l->header];
+    uint32_t first_exit = b->exit_count;
+    add_exits(b, l, &loop, outs);
+    uint32_t end_exit = b->exit_count; /* loops inside this one add theirs behind */
+    enter(b, region, l, &loop);
+    cns_block_region own = {child, loop.alive};
+    b->block_masks[l->header] = loop.alive;
+    if (cns_block_well(b)) {
+        cns_block_emit_region(b, &own);
+    }
+    leave_all(b, &own, l, outs);
+    if (cns_block_well(b)) {
+        go_round(b, &own, l, &loop);
+    }
+    b->plan->loops[l->index] = loop;
+    b->mass[l->header] = mass;
+    if (end_exit == first_exit) {
         cns_block_refuse(b, b->site, "%s", "a loop inside has no end");
     }
-    share_out_mass(b, first_exit, mass);
-    b->depth--;
+    share_out_mass(b, l, first_exit, end_exit, mass);
+    end_inner(b, l, outs);
 }
 
 /* ---- a region -------------------------------------------------------------------------------- */

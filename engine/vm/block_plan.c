@@ -92,7 +92,7 @@ static uint16_t keep(cns_block_build *b, uint16_t vector) {
 static void emit_store(cns_block_build *b, const cns_block_region *region, cns_ir_value value) {
     const cns_ir_instruction *code = cns_block_at(b, value);
     if (b->depth > 0) {
-        cns_block_refuse(b, code->site, "%s", "it stores in a loop inside");
+        cns_block_refuse(b, code->site, "%s", "a loop inside stores");
         return;
     }
     cns_type type = cns_ir_element(cns_block_at(b, code->operands[0])->type);
@@ -217,8 +217,7 @@ void cns_block_emit_instruction(cns_block_build *b, const cns_block_region *regi
         if (cns_ir_has((cns_ir_op)code->op, 'P')) {
             emit_pure(b, value);
         } else {
-            cns_block_refuse(b, code->site, "%s is not done in blocks",
-                             cns_ir_info((cns_ir_op)code->op)->name);
+            cns_block_refuse_operation(b, code->site, (cns_ir_op)code->op);
         }
     }
 }
@@ -283,7 +282,8 @@ static bool is_even(cns_block_build *b, cns_block_carry *c) {
 }
 
 /* The members of a float's reduction become "was it updated?"; what they are decided by is not
- * computed. There must be one update, of the parameter itself. */
+ * computed. There must be one update, of the parameter itself, and not in a loop inside: what is
+ * added is asked for behind the iteration. */
 static bool is_ordered(cns_block_build *b, cns_block_carry *c, uint32_t mark) {
     c->update = CNS_IR_NONE;
     for (cns_ir_value v = 0; v < b->f->instruction_count; v++) {
@@ -305,11 +305,15 @@ static bool is_ordered(cns_block_build *b, cns_block_carry *c, uint32_t mark) {
             return false;
         }
         c->update = v;
-        if (choice) {
-            b->skipped[code->operands[0]] = true;
-        }
     }
-    return c->update != CNS_IR_NONE;
+    if (c->update == CNS_IR_NONE ||
+        b->shape->loop_of[cns_block_at(b, c->update)->block] != b->loop) {
+        return false;
+    }
+    if (cns_block_at(b, c->update)->op == CNS_IR_SELECT_F64) {
+        b->skipped[cns_block_at(b, c->update)->operands[0]] = true;
+    }
+    return true;
 }
 
 static bool is_reduction(cns_block_build *b, cns_block_carry *c, uint32_t mark) {
@@ -391,12 +395,12 @@ static void take_parameter(cns_block_build *b, cns_block_carry *c, uint32_t mark
     }
 }
 
-static void settle_ordered(cns_block_build *b, const cns_block_carry *c, cns_block_instruction *i) {
+static void settle_ordered(cns_block_build *b, const cns_block_carry *c, cns_block_value updated,
+                           cns_block_instruction *i) {
     const cns_ir_instruction *code = cns_block_at(b, c->update);
     bool choice = code->op == CNS_IR_SELECT_F64;
     uint32_t first = choice ? 1 : 0;
     cns_ir_value x = code->operands[code->operands[first] == c->parameter ? first + 1 : first];
-    cns_block_value updated = cns_block_value_of(b, c->next);
     i->op = CNS_BLOCK_ORDERED;
     i->ir = code->op;
     i->a = cns_block_as_vector(b, cns_block_value_of(b, x));
@@ -412,11 +416,14 @@ static void settle(cns_block_build *b, const cns_block_carry *c) {
                                .b = CNS_BLOCK_NONE,
                                .c = CNS_BLOCK_NONE,
                                .extra = c->scalar};
-    if (c->reduction != NO_REDUCTION && !c->last && c->update != CNS_IR_NONE) {
-        settle_ordered(b, c, &i);
-    } else {
+    cns_block_value next = cns_block_value_of(b, c->next);
+    if (c->reduction == NO_REDUCTION || c->last || c->update == CNS_IR_NONE) {
         i.op = c->last ? CNS_BLOCK_LAST : CNS_BLOCK_REDUCE;
-        i.a = cns_block_as_vector(b, cns_block_value_of(b, c->next));
+        i.a = cns_block_as_vector(b, next);
+    } else if (cns_block_same(next, b->values[c->parameter])) {
+        return; /* what updates it is never reached */
+    } else {
+        settle_ordered(b, c, next, &i);
     }
     cns_block_emit_settle(b, i);
 }
@@ -435,6 +442,34 @@ static void skip_latch(cns_block_build *b, const cns_block_carry *list, uint32_t
             count_uses(b, list[p].next, &user) == 2) {
             b->skipped[list[p].next] = true;
         }
+    }
+}
+
+static bool may_fail(const cns_block_plan *plan, const cns_block_instruction *i) {
+    if (i->op != CNS_BLOCK_LOAD) {
+        return i->op >= CNS_BLOCK_DIVISOR && i->op <= CNS_BLOCK_FITS;
+    }
+    const cns_block_access *access = &plan->accesses[i->extra];
+    return access->masked || access->first == CNS_BLOCK_NONE || access->type == CNS_U64;
+}
+
+/* What may fail behind a loop inside, or, as loops have their loops, before it. */
+static void find_overtaking(cns_block_build *b) {
+    const cns_block_plan *plan = b->plan;
+    uint32_t *before = cns_block_take(b, b->scratch, (plan->settle + 1) * sizeof *before);
+    for (uint32_t n = 0; before && n < plan->settle; n++) {
+        before[n + 1] = before[n] + may_fail(plan, &plan->code[n]);
+    }
+    uint32_t outermost = 0; /* its first instruction, and its last */
+    uint32_t end = 0;
+    for (uint32_t l = 0; before && l < plan->loop_count; l++) { /* outer ones come before inner */
+        cns_block_loop *loop = &plan->loops[l];
+        if (loop->body > end) {
+            outermost = loop->body;
+            end = loop->end;
+        }
+        uint32_t own = before[loop->end] - before[loop->body];
+        loop->overtakes = before[plan->settle] - before[outermost] > own;
     }
 }
 
@@ -467,6 +502,9 @@ static void emit_loop(cns_block_build *b) {
         }
     }
     b->plan->settle = b->plan->count;
+    if (cns_block_well(b)) {
+        find_overtaking(b);
+    }
     for (uint32_t i = 0; i < b->settle_count && cns_block_well(b); i++) {
         cns_block_emit(b, b->settle[i]);
     }
@@ -525,7 +563,7 @@ static void make_plan(cns_block_build *b) {
         b->status = cns_block_share_vectors(b->plan, b->f->context, b->scratch, &fits);
     }
     if (!fits) {
-        cns_block_refuse(b, b->plan->site, "%s", "too many values are alive at once");
+        cns_block_refuse(b, b->plan->site, "%s", "too many values are in use at once");
     }
 }
 
@@ -536,7 +574,9 @@ cns_status cns_block_plan_create(const cns_ir_function *function, const cns_ir_s
     *out = NULL;
     *site = b.site = function->blocks[shape->loops[loop].latch].site;
     if (!cns_ir_for_match(function, shape, loop, &b.match)) {
-        *why = "it may be left before its end";
+        *why = cns_ir_for_match_early(function, shape, loop, &b.match)
+                   ? "it may be left before its end"
+                   : "how often it runs is not known when it begins";
         return CNS_OK;
     }
     b.status = cns_arena_create(function->context, NULL, &b.scratch);

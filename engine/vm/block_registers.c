@@ -11,6 +11,8 @@
 
 #include "vm/block_code.h"
 
+enum { MOST = CNS_BLOCK_BYTES / (8 * CNS_BLOCK_LANES_LEAST) };
+
 typedef struct interval {
     uint32_t begin; /* UINT32_MAX: not used */
     uint32_t end;
@@ -103,7 +105,7 @@ static void rename(void *user, uint16_t *vector, bool writes) {
 }
 
 /* Vectors are numbered in the order that they are made in, or nearly; the scan takes them by their
- * begins. */
+ * begins. How many storages it takes; it ends early with more than MOST. */
 static uint32_t give_storage(const scan *s, uint32_t vectors, uint32_t positions, uint32_t *first,
                              uint32_t *next, uint32_t *busy) {
     uint32_t used = 0;
@@ -114,7 +116,7 @@ static uint32_t give_storage(const scan *s, uint32_t vectors, uint32_t positions
             first[s->of[v].begin] = v;
         }
     }
-    for (uint32_t position = 0; position < positions; position++) {
+    for (uint32_t position = 0; position < positions && used <= MOST; position++) {
         for (uint32_t v = first[position]; v != UINT32_MAX; v = next[v]) {
             uint32_t r = 0;
             while (r < used && busy[r] >= position) {
@@ -168,12 +170,15 @@ cns_status cns_block_share_vectors(cns_block_plan *plan, cns_context *context, c
     }
     find_intervals(plan, &s);
     uint32_t used = give_storage(&s, vectors, positions, first, next, busy);
+    *fits = used <= MOST;
+    if (!*fits) {
+        return CNS_OK;
+    }
     rename_all(plan, &s);
     plan->vector_count = used;
     plan->lanes = CNS_BLOCK_LANES;
     while (plan->lanes > CNS_BLOCK_LANES_LEAST && used * plan->lanes * 8 > CNS_BLOCK_CACHE) {
         plan->lanes /= 2;
     }
-    *fits = used * plan->lanes * 8 <= CNS_BLOCK_BYTES;
     return CNS_OK;
 }

@@ -26,6 +26,7 @@ typedef struct frame {
     size_t rounded; /* up to what primitives compute */
     size_t outer[CNS_BLOCK_LOOPS];
     uint32_t depth;
+    uint32_t patience;
     uint32_t *budget;
     bool stopped;
 } frame;
@@ -108,10 +109,6 @@ static void scan(frame *f, const cns_block_instruction *i) {
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static const uint8_t sizes[CNS_F64 + 1] = {
-    [CNS_I8] = 1,  [CNS_I16] = 2, [CNS_I32] = 4, [CNS_I64] = 8, [CNS_U8] = 1,
-    [CNS_U16] = 2, [CNS_U32] = 4, [CNS_U64] = 8, [CNS_F32] = 4, [CNS_F64] = 8};
-
 /* The index of lane k, from 0; may be anything. */
 static uint64_t place_of(const frame *f, const cns_block_access *access,
                          const cns_block_instruction *i, size_t k) {
@@ -156,8 +153,9 @@ static bool gather(frame *f, const cns_block_access *access, const cns_block_ins
 static void load_in_steps(frame *f, const cns_block_access *access, uint16_t d) {
     uint64_t place = f->scalars[access->first] - 1, stride = f->scalars[access->stride];
     char *data = (char *)(uintptr_t)f->scalars[access->data];
-    char *from = data + place * sizes[access->type];
-    if (stride == 1 && sizes[access->type] == 8 && f->n == f->rounded) {
+    size_t size = cns_type_size(access->type);
+    char *from = data + place * size;
+    if (stride == 1 && size == 8 && f->n == f->rounded) {
         f->at[d] = from;
     } else if (stride == 1) {
         f->plan->set->widen[access->type](define(f, d), from, f->n);
@@ -201,7 +199,7 @@ static void store(frame *f, const cns_block_instruction *i) {
     bool steps = f->ways[i->extra] == CNS_BLOCK_IN_STEPS, real = i->form;
     void *data = (void *)(uintptr_t)f->scalars[access->data];
     if (steps && !mask && f->scalars[access->stride] == 1 && real == (access->type >= CNS_F32)) {
-        char *to = (char *)data + (f->scalars[access->first] - 1) * sizes[access->type];
+        char *to = (char *)data + (f->scalars[access->first] - 1) * cns_type_size(access->type);
         f->plan->set->narrow[access->type](to, f->at[i->a], f->n);
         return;
     }
@@ -350,21 +348,26 @@ static void leave(frame *f, const cns_block_instruction *i, const cns_block_loop
     }
 }
 
-static void end_loop(frame *f) {
-    set_lanes(f, f->outer[--f->depth]);
-}
+/* What becomes of a loop inside at its AGAIN. */
+typedef enum course {
+    ENDS,
+    GOES_ON,
+    IS_GIVEN_UP /* with its block */
+} course;
 
-/* True: once more from its body. */
-static bool again(frame *f, const cns_block_instruction *i) {
+static course again(frame *f, const cns_block_instruction *i) {
     const cns_block_loop *loop = &f->plan->loops[i->extra];
     const cns_block_pair *pairs = f->plan->pairs;
     int64_t *alive = integers(f, loop->alive);
-    memcpy(alive, integers(f, i->c),
-           8 * f->n); /* all in the mask were alive; those behind are not */
+    /* All in the mask were alive; those behind are not. */
+    memmove(alive, integers(f, i->c), 8 * f->n);
     size_t count = f->plan->set->count(alive, f->n);
-    if (count == 0 || !spend(f, f->n)) {
-        end_loop(f);
-        return false;
+    if (count == 0) {
+        set_lanes(f, f->outer[--f->depth]);
+        return ENDS;
+    }
+    if ((loop->overtakes && f->patience-- == 0) || !spend(f, f->n)) {
+        return IS_GIVEN_UP;
     }
     for (uint32_t p = loop->around; p < loop->around + loop->around_count; p++) {
         cns_block_pair pair = pairs[p];
@@ -381,7 +384,7 @@ static bool again(frame *f, const cns_block_instruction *i) {
         pack_vector(f, loop->ids, loop->ids, alive, f->n);
         begin_alive(f, loop, count);
     }
-    return true;
+    return GOES_ON;
 }
 
 /* ---- what is carried ------------------------------------------------------------------------- */
@@ -426,6 +429,7 @@ static void reduce_in_order(frame *f, const cns_block_instruction *i) {
 static bool run_block(frame *f) {
     const cns_block_plan *plan = f->plan;
     const cns_block_loop *loops = plan->loops;
+    f->patience = CNS_BLOCK_PATIENCE;
     for (uint32_t at = 0; at < plan->count; at++) {
         const cns_block_instruction *i = &plan->code[at];
         bool well = true;
@@ -472,10 +476,12 @@ static bool run_block(frame *f) {
         case CNS_BLOCK_LEAVE:
             leave(f, i, &loops[i->extra]);
             break;
-        case CNS_BLOCK_AGAIN:
-            at = again(f, i) ? loops[i->extra].body - 1 : at;
-            well = !f->stopped;
+        case CNS_BLOCK_AGAIN: {
+            course next = again(f, i);
+            at = next == GOES_ON ? loops[i->extra].body - 1 : at;
+            well = next != IS_GIVEN_UP;
             break;
+        }
         case CNS_BLOCK_STORE:
             store(f, i);
             break;
@@ -503,7 +509,7 @@ static void fetch(frame *f, const uint64_t *registers) {
     for (uint32_t i = 0; i < f->plan->fetch_count; i++) {
         const cns_block_fetch *one = &f->plan->fetches[i];
         uint64_t bits = one->value == CNS_IR_NONE ? one->bits : registers[one->reg + one->count];
-        f->scalars[one->scalar] = one->boolean ? 0 - bits : bits;
+        f->scalars[one->scalar] = one->boolean ? 0 - (uint64_t)(bits != 0) : bits;
     }
 }
 

@@ -39,8 +39,8 @@ local function is_blocked(kernel)
     return kernel:tier() == "block"
 end
 
--- Runs `f` on both VMs with what each of `makes` gives; the loop must run in blocks.
-local function compare(t, f, makes)
+-- Runs `f` on both VMs with what each of `makes` gives; the loop must run in blocks, or on `tier`.
+local function compare(t, f, makes, tier)
     local scalar <close> = cns.jit(f, {tier = "scalar"})
     local block <close> = cns.jit(f, {tier = "vm"})
     for i, make in ipairs(makes) do
@@ -50,7 +50,7 @@ local function compare(t, f, makes)
         t.ok(got == expected, ("case %d differs in blocks: %s, not %s"):format(i, got:sub(1, 200),
             expected:sub(1, 200)))
     end
-    t.ok(is_blocked(block), "not in blocks: " .. block:explain())
+    t.ok(block:tier() == (tier or "block"), "on another tier: " .. block:explain())
 end
 
 local function numbers(kind, n, low, high)
@@ -293,6 +293,118 @@ local function branches(test)
     end)
 end
 
+local function ways_out(test)
+    local function given(n)
+        return numbers("f64", n, -1, 4), numbers("f64", n, 0, 0)
+    end
+
+    test("several exits, the way on of a loop around, nothing entered", function(t)
+        compare(t, function(x, y)
+            for i = 1, #x do
+                local n, r = 0, 0
+                while true do
+                    n = n + 1
+                    if n > x[i] * 2 then goto a end
+                    if n * n > x[i] + 5 then goto b end
+                end
+                ::a:: r = r + 1000
+                ::b:: y[i] = r + n
+            end
+        end, for_sizes(given))
+        compare(t, function(x, y)
+            for i = 1, #x do
+                local a, n = 0, 0
+                while a < 6 do
+                    a = a + 1
+                    local b = 0
+                    while true do
+                        b, n = b + 1, n + 1
+                        if b > a then goto continue end
+                        if x[i] * b > 4 then break end
+                    end
+                    n = n + 100
+                    ::continue::
+                end
+                y[i] = n
+            end
+        end, for_sizes(given))
+        compare(t, function(x, y)
+            for i = 1, #x do
+                local a, b, n = x[i], 1.0, 0
+                while x[i] > 100 do b = b + x[i] end
+                while n < x[i] * 3 do a, b, n = b, a + 1, n + 1 end
+                while n > -2 do
+                    n = n - 1
+                    if n * 3 > x[i] then break end
+                end
+                y[i] = a * 100 + b * 10 + n
+            end
+        end, for_sizes(given))
+    end)
+
+    test("a loop that is entered in two places", function(t)
+        compare(t, function(x, y)
+            for i = 1, #x do
+                local n, m = 0, 0
+                if x[i] > 1 then goto b end
+                ::a:: n = n + 1
+                ::b:: m = m + 1
+                if m < x[i] * 2 then goto a end
+                y[i] = n * 100 + m
+            end
+        end, for_sizes(given), "scalar")
+    end)
+
+    test("a sum whose update is in a loop inside", function(t)
+        compare(t, function(x, y)
+            local s, least = 0.0, 1e9
+            for i = 1, #x do
+                local k = 0
+                while k < 10 do
+                    k = k + 1
+                    local t, l = s + x[i] * k, math.min(least, x[i] * k)
+                    if k > x[i] * 2 then
+                        s, least = t, l
+                        break
+                    end
+                end
+                y[i] = k
+            end
+            return s, least
+        end, for_sizes(given), "scalar")
+    end)
+
+    test("an error comes before a later iteration's endless loop", function(t)
+        compare(t, function(x, y, z)
+            for i = 1, #x do
+                local n = x[i]
+                while n ~= 0 do n = n - 2 end
+                y[i] = 10 // z[i]
+            end
+        end, {function()
+            local x, y, z = cns.buffer("i64", 100), cns.buffer("i64", 100), cns.buffer("i64", 100)
+            x[50] = 7
+            z:fill(1)
+            z[10] = 0
+            return {x, y, z}, {y}
+        end})
+        compare(t, function(x, y)
+            for i = 1, #x do
+                local n, s = x[i], 0
+                for k = 2, 8 do
+                    s = s + 12 // (k - x[i])
+                    while n & 1 ~= 0 do n = n + 2 end
+                end
+                y[i] = s
+            end
+        end, {function()
+            local x, y = cns.buffer("i64", 100), cns.buffer("i64", 100)
+            x[20], x[21] = 4, 101
+            return {x, y}, {y}
+        end})
+    end)
+end
+
 local function reductions(test)
     test("sums, products, bits, the least and the greatest", function(t)
         compare(t, function(x, f)
@@ -484,6 +596,7 @@ return function(test)
     overlaps(test)
     errors(test)
     branches(test)
+    ways_out(test)
     reductions(test)
     stops(test)
     storm(test)
