@@ -162,6 +162,26 @@ static bool has_scalar(const cns_block_plan *plan, uint16_t scalar) {
     return scalar < plan->scalar_count;
 }
 
+static bool has_pairs(const cns_block_plan *plan, uint32_t first, uint32_t count) {
+    return first <= plan->pair_count && count <= plan->pair_count - first;
+}
+
+/* A loop's instruction, number n. */
+static bool loop_is_sound(const cns_block_plan *plan, const cns_block_instruction *i, uint32_t n) {
+    const cns_block_loop *loop = &plan->loops[i->extra];
+    switch (i->op) {
+    case CNS_BLOCK_ENTER:
+        return loop->body == n + 1 && loop->end > n && loop->end < plan->settle &&
+               has_pairs(plan, loop->enter, loop->enter_count) &&
+               has_pairs(plan, loop->out, loop->out_count);
+    case CNS_BLOCK_LEAVE:
+        return i->c != CNS_BLOCK_NONE && has_pairs(plan, i->a, i->b);
+    default:
+        return i->c != CNS_BLOCK_NONE && loop->end == n && loop->body <= n &&
+               has_pairs(plan, loop->around, loop->around_count);
+    }
+}
+
 static bool instruction_is_sound(const cns_block_plan *plan, const cns_block_instruction *i,
                                  uint32_t n) {
     bool even = i->op == CNS_BLOCK_SPLAT || i->op == CNS_BLOCK_IOTA;
@@ -176,12 +196,12 @@ static bool instruction_is_sound(const cns_block_plan *plan, const cns_block_ins
         bool b = i->form == CNS_LANES_B || i->form == CNS_LANES_AB;
         return i->function && (!a || has_scalar(plan, i->a)) && (!b || has_scalar(plan, i->b));
     }
-    if (i->op == CNS_BLOCK_AGAIN) {
-        const cns_block_loop *loop = &plan->loops[i->extra];
-        return loop->end == n && loop->body <= n && i->c != CNS_BLOCK_NONE;
+    if (names_loop(i->op)) {
+        return n < plan->settle && loop_is_sound(plan, i, n);
     }
-    bool fails = i->op >= CNS_BLOCK_LOAD && i->op <= CNS_BLOCK_AGAIN;
-    return !(fails && n >= plan->settle) && (i->op < CNS_BLOCK_STORE || n >= plan->settle);
+    bool early = i->op >= CNS_BLOCK_LOAD && i->op <= CNS_BLOCK_SCAN,
+         late = i->op >= CNS_BLOCK_STORE;
+    return !(early && n >= plan->settle) && !(late && n < plan->settle);
 }
 
 static bool scalars_are_sound(const cns_block_plan *plan, uint32_t registers) {

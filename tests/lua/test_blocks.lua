@@ -362,9 +362,9 @@ local function ways_out(test)
                 local k = 0
                 while k < 10 do
                     k = k + 1
-                    local t, l = s + x[i] * k, math.min(least, x[i] * k)
+                    local sum, low = s + x[i] * k, math.min(least, x[i] * k)
                     if k > x[i] * 2 then
-                        s, least = t, l
+                        s, least = sum, low
                         break
                     end
                 end
@@ -532,7 +532,9 @@ function statement(depth, names)
         local name = "w" .. #names
         return ("local %s = 0 while %s < %d and %s do %s = %s + 1 %s end y[i] = %s"):format(name,
             name, random(6), condition(names), name, name,
-            pick {"", "a = a + 0", ("if %s then break end"):format(condition(names))}, name)
+            pick {"", "a = a + 0", ("if %s then break end"):format(condition(names)),
+                ("local t = r + %s if %s then r = t break end"):format(expression(1, names),
+                    condition(names))}, name)
     elseif p == 10 then
         return ("s = s + %s"):format(expression(1, names))
     elseif p == 11 then

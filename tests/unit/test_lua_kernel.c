@@ -388,9 +388,77 @@ START_TEST(a_loop_that_did_not_begin_is_refused) {
 }
 END_TEST
 
+/* ---- loops in blocks ------------------------------------------------------------------------- */
+
+static const char doubled_source[] = "return function(really, x, y)\n"
+                                     "  for i = 1, #x do\n"
+                                     "    local v = x[i]\n"
+                                     "    if really then\n"
+                                     "      while v < 5000.0 do v = v * 2.0 + i end\n"
+                                     "    end\n"
+                                     "    y[i] = v\n"
+                                     "  end\n"
+                                     "end";
+
+static void run_doubled(cns_kernel *kernel, int64_t really, double *y) {
+    double x[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        x[i] = 0.1 * i;
+    }
+    cns_vm_value arguments[3] = {
+        {.integer = really}, {.data = x, .count = COUNT}, {.data = y, .count = COUNT}};
+    cns_vm_value results[1];
+    cns_run run = {.arguments = arguments, .results = results, .result_capacity = 1};
+    ck_assert_uint_eq(cns_kernel_run(kernel, &run), CNS_TRAP_NONE);
+}
+
+START_TEST(any_boolean_but_0_is_true) {
+    static const uint32_t types[] = {CNS_VM_BOOL, CNS_VM_BUFFER + CNS_F64, CNS_VM_BUFFER + CNS_F64};
+    static const int64_t truths[] = {2, -1, 3, INT64_MIN, 256};
+    stage s;
+    set_up(&s, doubled_source, types, 3, NULL);
+    double one[COUNT], other[COUNT];
+    run_doubled(s.kernel, 1, one);
+    for (size_t i = 0; i < sizeof truths / sizeof *truths; i++) {
+        run_doubled(s.kernel, truths[i], other);
+        ck_assert_mem_eq(other, one, sizeof one);
+    }
+    tear_down(&s);
+}
+END_TEST
+
 /* ---- memory and threads ---------------------------------------------------------------------- */
 
 static dump failing_dump;
+static void (*failing_run)(cns_kernel *kernel); /* NULL: not run */
+
+/* All that a plan may have: loops in loops with exits, masks, reductions, checks, copies. */
+static const char blocks_source[] =
+    "return function(a, x, y)\n"
+    "  local s, r, least, c, q = 0, 0.0, 1e9, 0, 0.0\n"
+    "  for i = 1, #x - 3 do\n"
+    "    local v, k, w = x[i], 0, y[i]\n"
+    "    c, q = c + 3, q + v\n"
+    "    while k < 10 do\n"
+    "      k = k + 1\n"
+    "      if v > 5 then w = v break end\n"
+    "      local j = 0\n"
+    "      repeat\n"
+    "        j = j + 1\n"
+    "        v, w = w, v + a\n"
+    "        if j * v > w then goto on end\n"
+    "      until j > 4\n"
+    "      ::on::\n"
+    "      if w > 100 then break end\n"
+    "    end\n"
+    "    s = s + k\n"
+    "    if v > 2 then r = r + w y[i] = v elseif v < least then least = v end\n"
+    "    y[i + 1] = q * w\n"
+    "    x[i] = v\n"
+    "    y[i] = x[i + 2] + y[i + 2] // 3\n"
+    "  end\n"
+    "  return s, r, least, c, q\n"
+    "end";
 
 static cns_status whole_life(cns_context *context) {
     cns_lua_function *function = NULL;
@@ -406,7 +474,9 @@ static cns_status whole_life(cns_context *context) {
         status = compile(vm, function, saxpy_types, 3, &kernel);
     }
     if (status == CNS_OK) {
-        run_saxpy(kernel);
+        if (failing_run) {
+            failing_run(kernel);
+        }
         status = cns_kernel_view_text(kernel, CNS_VIEW_EXPLAIN, &text, &size);
     }
     if (status == CNS_OK) {
@@ -419,9 +489,13 @@ static cns_status whole_life(cns_context *context) {
 }
 
 START_TEST(every_allocation_may_fail) {
-    failing_dump = dump_of(saxpy_source);
-    support_each_allocation_fails(whole_life);
-    free(failing_dump.bytes);
+    static const char *const sources[] = {saxpy_source, blocks_source};
+    for (int i = 0; i < 2; i++) {
+        failing_dump = dump_of(sources[i]);
+        failing_run = i == 0 ? run_saxpy : NULL;
+        support_each_allocation_fails(whole_life);
+        free(failing_dump.bytes);
+    }
 }
 END_TEST
 
@@ -459,6 +533,7 @@ int main(void) {
     tcase_add_test(all, a_missing_backend_is_said);
     tcase_add_test(all, refusals_carry_the_message);
     tcase_add_test(all, a_loop_that_did_not_begin_is_refused);
+    tcase_add_test(all, any_boolean_but_0_is_true);
     tcase_add_test(all, every_allocation_may_fail);
     tcase_add_test(all, runs_on_many_threads);
     suite_add_tcase(suite, all);
