@@ -143,6 +143,7 @@ struct cns_block_plan {
     uint32_t scalar_count;
     uint32_t vector_count;
     uint16_t remaining; /* scalar */
+    uint16_t remaining_reg;
     uint32_t fetch_count;
     cns_block_fetch *fetches;
     uint32_t prelude_count;

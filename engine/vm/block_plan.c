@@ -595,6 +595,7 @@ cns_status cns_block_plan_create(const cns_ir_function *function, const cns_ir_s
 
 bool cns_block_plan_bind(cns_block_plan *plan, const uint16_t *place) {
     bool found = true;
+    plan->remaining_reg = CNS_BLOCK_NONE;
     for (uint32_t i = 0; i < plan->fetch_count; i++) {
         cns_block_fetch *fetch = &plan->fetches[i];
         if (fetch->value != CNS_IR_NONE) {
@@ -604,8 +605,11 @@ bool cns_block_plan_bind(cns_block_plan *plan, const uint16_t *place) {
     }
     for (uint32_t i = 0; i < plan->carried_count; i++) {
         plan->carried[i].reg = place[plan->carried[i].value];
+        if (plan->carried[i].scalar == plan->remaining) {
+            plan->remaining_reg = plan->carried[i].reg;
+        }
     }
-    return found;
+    return found && plan->remaining_reg != CNS_BLOCK_NONE;
 }
 
 uint32_t cns_block_plan_lanes(const cns_block_plan *plan) {

@@ -205,7 +205,8 @@ static bool instruction_is_sound(const cns_block_plan *plan, const cns_block_ins
 }
 
 static bool scalars_are_sound(const cns_block_plan *plan, uint32_t registers) {
-    bool sound = has_scalar(plan, plan->remaining) && plan->scalar_count <= CNS_BLOCK_SCALARS;
+    bool sound = has_scalar(plan, plan->remaining) && plan->remaining_reg < registers &&
+                 plan->scalar_count <= CNS_BLOCK_SCALARS;
     for (uint32_t i = 0; i < plan->fetch_count; i++) {
         const cns_block_fetch *one = &plan->fetches[i];
         sound = sound && has_scalar(plan, one->scalar) &&

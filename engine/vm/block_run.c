@@ -561,16 +561,16 @@ uint32_t cns_block_plan_run(const cns_block_plan *plan, uint64_t *registers, cns
                             uint32_t *budget) {
     _Alignas(64) char storage[CNS_BLOCK_BYTES];
     frame f;
+    uint64_t iterations = registers[plan->remaining_reg]; /* the last one is the scalar VM's */
+    if (iterations < CNS_BLOCK_WORTH || iterations > INT64_MAX) {
+        return CNS_TRAP_NONE;
+    }
     f.plan = plan;
     f.run = run;
     f.depth = 0;
     f.budget = budget;
     f.stopped = false;
     fetch(&f, registers);
-    uint64_t iterations = f.scalars[plan->remaining]; /* the last one is the scalar VM's */
-    if (iterations < CNS_BLOCK_WORTH || iterations > INT64_MAX) {
-        return CNS_TRAP_NONE;
-    }
     run_prelude(&f);
     uint32_t lanes = cns_block_overlap(plan, f.scalars, iterations, f.ways);
     if (lanes == 0) {
