@@ -242,8 +242,26 @@ static void begin_loop(group *g, frame *f, LLVMBasicBlockRef from) {
         *place = f->parameter_phis[i];
         f->next[i] = is_kept(g, f->inner, v) ? *place : NULL;
     }
+    if (f->inner->overtakes && !f->inner->uniform) {
+        f->rounds = phi_of(g, g->l->type.i64);
+        incoming(f->rounds, cns_jit_int(g->l, 0), from);
+    }
     begin_exits(g, f, from);
     g->mask = f->mask;
+}
+
+/* Lanes that go round and round may be of iterations behind one that ends with an error: then the
+ * loop itself takes over. Nothing was stored yet, since errors come before all stores. */
+static LLVMValueRef lose_patience(group *g, const frame *f) {
+    cns_jit_lower *l = g->l;
+    LLVMValueRef next = LLVMBuildAdd(l->build, f->rounds, cns_jit_int(l, 1), "");
+    LLVMValueRef enough =
+        LLVMBuildICmp(l->build, LLVMIntEQ, next, cns_jit_int(l, CNS_SPMD_PATIENCE), "");
+    LLVMBasicBlockRef on = cns_jit_block(l, "lanes.patient");
+    LLVMValueRef branch = LLVMBuildCondBr(l->build, enough, g->bail, on);
+    LLVMSetMetadata(branch, l->cold, LLVMMetadataAsValue(l->llvm, l->weights));
+    LLVMPositionBuilderAtEnd(l->build, on);
+    return next;
 }
 
 /* The way back; the builder is behind the loop then. */
@@ -263,10 +281,14 @@ static void end_loop(group *g, frame *f, LLVMBasicBlockRef body) {
     LLVMBuildCondBr(l->build, again, more, out);
     /* On the way back, so that what the poll's call makes of registers stays out of the body. */
     LLVMPositionBuilderAtEnd(l->build, more);
+    LLVMValueRef rounds = f->rounds ? lose_patience(g, f) : NULL;
     l->group = NULL; /* a poll stops the run, not the group */
     cns_jit_poll(l, header->site);
     l->group = g;
     LLVMBasicBlockRef from = LLVMGetInsertBlock(l->build);
+    if (rounds) {
+        incoming(f->rounds, rounds, from);
+    }
     LLVMBuildBr(l->build, body);
     if (f->mask_phi) {
         incoming(f->mask_phi, f->next_mask, from);

@@ -18,7 +18,8 @@ enum {
     CNS_SPMD_EXITS = 12,      /* edges out of one loop */
     CNS_SPMD_PARAMETERS = 24, /* of one block */
     CNS_SPMD_OUT = 48,        /* values of one loop that are used behind it */
-    CNS_SPMD_BUFFERS = 12
+    CNS_SPMD_BUFFERS = 12,
+    CNS_SPMD_PATIENCE = 1 << 20 /* rounds of a loop that overtakes */
 };
 
 typedef enum cns_spmd_kind { CNS_SPMD_UNIFORM, CNS_SPMD_STRIDED, CNS_SPMD_VARYING } cns_spmd_kind;
@@ -39,6 +40,9 @@ typedef struct cns_spmd_loop {
     bool uniform; /* counted, by a count that all lanes have: they go round together */
     cns_ir_for match;
     bool joint; /* all exits lead to the same block */
+    /* An error of one lane may come up behind the loop, while another lane, whose iteration comes
+     * later, is in it for ever. */
+    bool overtakes;
     uint32_t exit_count;
     cns_spmd_exit exits[CNS_SPMD_EXITS];
     uint32_t out_count;

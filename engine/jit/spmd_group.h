@@ -16,6 +16,7 @@ typedef struct cns_spmd_frame {
     LLVMValueRef entered;
     LLVMValueRef mask_phi;
     LLVMValueRef parameter_phis[CNS_SPMD_PARAMETERS];
+    LLVMValueRef rounds;    /* where the loop overtakes */
     LLVMValueRef next_mask; /* of the lanes that go round */
     LLVMValueRef next[CNS_SPMD_PARAMETERS];
     LLVMValueRef again; /* where all go round together: whether they do */

@@ -493,6 +493,36 @@ static bool traps_come_first(const cns_jit_lower *l, const cns_spmd_plan *p) {
     return true;
 }
 
+/* Whether a block has something that may trap. */
+static bool block_traps(const cns_jit_lower *l, cns_ir_block_id b) {
+    for (cns_ir_value v = block_at(l, b)->first; v != CNS_IR_NONE;
+         v = cns_ir_at(l->function, v)->next) {
+        if (may_trap(l, cns_ir_at(l->function, v))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What comes behind a loop, or in a loop around it, which leads back. */
+static void find_overtaking(const cns_jit_lower *l, cns_spmd_plan *p) {
+    for (cns_ir_block_id b = p->first; b <= p->last; b++) {
+        if (!block_traps(l, b)) {
+            continue;
+        }
+        for (uint32_t i = 0; i < p->loop_count; i++) {
+            cns_spmd_loop *inner = &p->loops[i];
+            bool around = false;
+            for (uint32_t k = 0; k < p->loop_count; k++) {
+                around = around || (k != i && contains(l, p->loops[k].loop, b) &&
+                                    contains(l, p->loops[k].loop, inner->last));
+            }
+            bool inside = contains(l, inner->loop, b);
+            inner->overtakes = inner->overtakes || (!inside && (b > inner->last || around));
+        }
+    }
+}
+
 static bool has_forks(const cns_jit_lower *l, const cns_spmd_plan *p) {
     for (cns_ir_block_id b = p->first; b <= p->last; b++) {
         for (cns_ir_value v = block_at(l, b)->first; v != CNS_IR_NONE;
@@ -561,5 +591,6 @@ bool cns_spmd_analyse(cns_jit_lower *l, cns_spmd_plan *p) {
     if (why) {
         cns_jit_remark(l, CNS_REMARK_NOT_VECTORISED, block_at(l, p->last)->site, why);
     }
+    find_overtaking(l, p);
     return !why;
 }

@@ -315,6 +315,19 @@ local function groups(test)
             cns.buffer("i32", 50))
     end)
 
+    test("an error comes before a later iteration's endless loop", function(t)
+        local x, y, z = ramp("i64", 100, function() return 8 end), cns.buffer("f64", 100),
+            ramp("i64", 100, function() return 1 end)
+        x[13], z[10] = 7, 0
+        compare(t, function(a, b, c)
+            for i = 1, #a do
+                local n, s = a[i], 0.5
+                while n ~= 0 do n, s = n - 2, s * 1.5 end
+                b[i] = s + 10 // c[i]
+            end
+        end, x, y, z)
+    end)
+
     test("functions of the C library", function(t)
         local xs = ramp("f64", 333, function(i) return (i - 150) / 7 end)
         compare(t, function(x, out)
