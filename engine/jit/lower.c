@@ -82,7 +82,7 @@ static LLVMValueRef as_bits(const cns_jit_lower *l, LLVMValueRef value) {
 
 /* A trap's site and kind go together, as one constant. */
 enum { KIND_BITS = 4, KIND_MASK = (1 << KIND_BITS) - 1 };
-_Static_assert(CNS_TRAP_STOPPED <= KIND_MASK, "the last kind");
+_Static_assert((int)CNS_TRAP_STOPPED <= (int)KIND_MASK, "the last kind");
 
 /* Ends the current block with a jump to the trap's. */
 static void emit_trap(cns_jit_lower *l, cns_trap_kind kind, uint32_t site, LLVMValueRef payload,

@@ -107,7 +107,8 @@ LLVMValueRef cns_spmd_both(const group *g, LLVMValueRef mask, LLVMValueRef condi
 
 LLVMValueRef cns_spmd_any(const group *g, LLVMValueRef mask) {
     LLVMTypeRef bits = LLVMIntTypeInContext(g->l->llvm, g->lanes);
-    LLVMValueRef all = g->wide ? call(g, "llvm.vector.reduce.or", &g->mask_type, 1, &mask, 1)
+    LLVMTypeRef type = g->mask_type;
+    LLVMValueRef all = g->wide ? call(g, "llvm.vector.reduce.or", &type, 1, &mask, 1)
                                : LLVMBuildBitCast(g->l->build, mask, bits, "");
     return LLVMBuildIsNotNull(g->l->build, all, "");
 }
