@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vm/code.h"
+#include "vm/code_blocks.h"
 #include "vm/code_registers.h"
 
 enum { CODE_LIMIT = 1 << 20 };
@@ -621,78 +622,6 @@ static void note_lines(lowering *l) {
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
-/* Counted loops, inner ones first; outer ones where nothing inside has a plan. Versions that will
- * likely fail are left to the scalar VM. */
-static bool is_candidate(const lowering *l, const cns_ir_shape *shape, uint32_t loop) {
-    for (uint32_t at = loop; at != CNS_IR_NONE; at = shape->loops[at].parent) {
-        if (l->f->blocks[shape->loops[at].header].flags & CNS_IR_COLD) {
-            return false;
-        }
-    }
-    for (cns_ir_block_id id = 0; id < l->f->block_count; id++) {
-        if (l->plan_of[id] != 0 && cns_ir_loop_contains(shape, loop, id)) {
-            return false;
-        }
-    }
-    return shape->loops[loop].latch != CNS_IR_NONE;
-}
-
-/* Why a loop has no plan; NULL where nobody asked. */
-typedef struct reason {
-    const char *why;
-    uint32_t site;
-} reason;
-
-static void plan_loop(lowering *l, cns_ir_function *function, const cns_ir_shape *shape,
-                      uint32_t loop, reason *reasons) {
-    cns_code *code = l->code;
-    cns_block_plan *plan = NULL;
-    const char *why = NULL;
-    uint32_t site = 0;
-    l->status = cns_block_plan_create(l->f, shape, loop, code->arena, &plan, &why, &site);
-    if (l->status == CNS_OK && plan) {
-        code->plans[code->plan_count++] = plan;
-        l->plan_of[shape->loops[loop].header] = code->plan_count;
-        l->status = cns_ir_remark(function, CNS_REMARK_VECTORISED, site, "in blocks of %u",
-                                  (unsigned)cns_block_plan_lanes(plan));
-    }
-    reasons[loop] = (reason){why, site};
-}
-
-/* Of the loops without loops inside, unless one around them runs in blocks. */
-static void tell_reasons(lowering *l, cns_ir_function *function, const cns_ir_shape *shape,
-                         const reason *reasons) {
-    for (uint32_t loop = 0; loop < shape->loop_count && l->status == CNS_OK; loop++) {
-        bool planned = false;
-        for (uint32_t at = loop; at != CNS_IR_NONE; at = shape->loops[at].parent) {
-            planned |= l->plan_of[shape->loops[at].header] != 0;
-        }
-        if (!planned && shape->loops[loop].innermost && reasons[loop].why) {
-            l->status = cns_ir_remark(function, CNS_REMARK_NOT_VECTORISED, reasons[loop].site, "%s",
-                                      reasons[loop].why);
-        }
-    }
-}
-
-static void plan_blocks(lowering *l, cns_ir_function *function) {
-    cns_ir_shape shape;
-    l->status = cns_ir_shape_init(&shape, function);
-    if (l->status != CNS_OK) {
-        return;
-    }
-    l->code->plans = take(l, l->code->arena, shape.loop_count * sizeof *l->code->plans);
-    reason *reasons = take(l, l->scratch, shape.loop_count * sizeof *reasons);
-    for (uint32_t loop = shape.loop_count; l->status == CNS_OK && loop-- > 0;) {
-        if (is_candidate(l, &shape, loop)) {
-            plan_loop(l, function, &shape, loop, reasons);
-        }
-    }
-    if (l->status == CNS_OK) {
-        tell_reasons(l, function, &shape, reasons);
-    }
-    cns_ir_shape_deinit(&shape);
-}
-
 /* Registers are known: plans that need a value that has none are dropped. */
 static void bind_plans(lowering *l) {
     for (cns_ir_block_id id = 0; id < l->f->block_count; id++) {
@@ -736,7 +665,7 @@ static void lower_all(lowering *l, cns_ir_function *function, uint32_t options) 
     }
     l->code->register_count = l->plan.end;
     if (l->status == CNS_OK && !(options & CNS_KERNEL_NO_BLOCKS)) {
-        plan_blocks(l, function);
+        l->status = cns_code_plan_blocks(l->code, function, l->scratch, l->plan_of);
     }
     if (l->status == CNS_OK) {
         bind_plans(l);
