@@ -11,26 +11,26 @@
 #define LIBM_NAME(name) cns_libm_##name##_avx512
 #include "vm/libm_lanes.inc"
 
-LIBM_INLINE doubles fma_of(doubles a, doubles b, doubles c) {
+LIBM_INLINE doubles fma_of(LIBM_AT, doubles a, doubles b, doubles c) {
     return (doubles)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
 }
 
 /* Of a table's sixteen words: that of the lane for the lower half, the same of the other eight for
  * the upper half. */
-LIBM_INLINE integers places_of(integers index) {
-    __m512i both = _mm512_shuffle_epi32((__m512i)index, 0xa0);
-    return ((integers)both & INT64_C(0x0000000700000007)) | INT64_C(0x0000000800000000);
+LIBM_INLINE naturals places_of(LIBM_AT, naturals index) {
+    __m512i pairs = _mm512_shuffle_epi32((__m512i)index, 0xa0);
+    return ((naturals)pairs & UINT64_C(0x0000000700000007)) | UINT64_C(0x0000000800000000);
 }
 
-LIBM_INLINE doubles look_up(const table from, integers places) {
+LIBM_INLINE doubles look_up(LIBM_AT, const table from, naturals places) {
     return (doubles)_mm512_permutexvar_epi32((__m512i)places, _mm512_load_si512(from));
 }
 
-LIBM_INLINE doubles look_up_short(const table from, integers places) {
-    return look_up(from, places);
+LIBM_INLINE doubles look_up_short(LIBM_AT, const table from, naturals places) {
+    return look_up(at, from, places);
 }
 
-LIBM_INLINE uint32_t signs_of(integers lanes) {
+LIBM_INLINE uint32_t signs_of(naturals lanes) {
     return _mm512_movepi64_mask((__m512i)lanes);
 }
 
