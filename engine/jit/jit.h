@@ -5,9 +5,9 @@
  * plugin.c is the table that the engine sees; identity.c says what code depends on; target.c makes
  * object code of a module and lists the machines and passes; lower.c turns the graph of blocks into
  * LLVM's, lower_ops.c one operation; memory.c loads and stores; fork.c loops over cns.prange;
- * math.c the C library's functions; spmd*.c the loops that run several iterations at once;
- * object.c, runtime.c and cpu.c make object files for other programs. A compilation has an LLVM
- * context of its own, so threads share nothing but the linker of LLJIT, which locks by itself.
+ * math.c and libm.c the C library's functions; spmd*.c the loops that run several iterations at
+ * once; object.c, runtime.c and cpu.c make object files for other programs. A compilation has an
+ * LLVM context of its own, so threads share nothing but the linker of LLJIT, which locks by itself.
  */
 #ifndef CNS_JIT_JIT_H
 #define CNS_JIT_JIT_H
@@ -69,6 +69,7 @@ typedef struct cns_jit_target {
     const char *features;
     uint32_t lanes; /* doubles in the vectors that pay: 8, 4 or 2 */
     bool native;    /* this machine's: libmvec may be called */
+    bool alone;     /* goes into other programs, without the engine */
 } cns_jit_target;
 
 cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
@@ -197,7 +198,7 @@ LLVMValueRef cns_jit_fork(cns_jit_lower *l, const cns_ir_instruction *code);
 LLVMValueRef cns_jit_int(const cns_jit_lower *l, int64_t value);
 LLVMValueRef cns_jit_real(const cns_jit_lower *l, double value);
 LLVMBasicBlockRef cns_jit_block(const cns_jit_lower *l, const char *name);
-/* Makes an intrinsic or external function's call; `name` as LLVM has it. */
+/* Makes an intrinsic's call; `name` as LLVM has it, `type` the one it depends on or NULL. */
 LLVMValueRef cns_jit_intrinsic(const cns_jit_lower *l, const char *name, LLVMTypeRef type,
                                LLVMValueRef *operands, uint32_t count);
 /* Goes on only where `bad` is false; else the run ends with this trap. `payload` may be a double
@@ -208,6 +209,8 @@ void cns_jit_guard(cns_jit_lower *l, LLVMValueRef bad, cns_trap_kind kind, uint3
 void cns_jit_poll(cns_jit_lower *l, uint32_t site);
 /* Ends the current block along an edge of `block`. */
 cns_status cns_jit_edge(cns_jit_lower *l, cns_ir_block_id block, uint32_t edge);
+/* Says which processor a function's code is for. */
+void cns_jit_target_attributes(const cns_jit_lower *l, LLVMValueRef function);
 /* Adds `name` = `value` to a declared function's attributes. */
 void cns_jit_attribute(const cns_jit_lower *l, LLVMValueRef function, const char *name,
                        uint64_t value);
@@ -220,7 +223,8 @@ LLVMMetadataRef cns_jit_loop_property(const cns_jit_lower *l, uint32_t loop);
 /* Tells of the marked loops that are left which were vectorised. */
 void cns_jit_remark_loops(const cns_native_options *options, LLVMModuleRef module);
 
-/* ---- lower_ops.c, memory.c, math.c ----------------------------------------------------------- */
+/* ---- lower_ops.c, memory.c, math.c, libm.c ----------------------------------------------------
+ */
 
 /* The value of an operation; NULL for a store. Operands may be vectors as long as the operation
  * neither traps nor touches memory; `lanes` 0 for scalars. */
@@ -241,6 +245,13 @@ bool cns_jit_math_has_vectors(const cns_jit_lower *l, const cns_jit_math *row);
 /* A function of libm, or what stands for it; `lanes` 0, or one or two of the target's vectors. */
 LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef *operands,
                                uint32_t count, uint32_t lanes);
+
+/* Whether code that goes into other programs brings vectors of a function along. Their results are
+ * the C library's by the bounds of its errors, which are known of glibc. */
+bool cns_jit_libm_brings(const cns_jit_lower *l, const cns_jit_math *row);
+/* A function of the module that replaces two of the target's vectors in memory. requires: the
+ * above. */
+LLVMValueRef cns_jit_libm(const cns_jit_lower *l, const cns_jit_math *row);
 
 /* Whether an f64 is an integer of 64 bits; and the integer where it is, 0 elsewhere. */
 LLVMValueRef cns_jit_fits(cns_jit_lower *l, LLVMValueRef x, uint32_t lanes);

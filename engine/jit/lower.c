@@ -29,8 +29,9 @@ LLVMBasicBlockRef cns_jit_block(const cns_jit_lower *l, const char *name) {
 LLVMValueRef cns_jit_intrinsic(const cns_jit_lower *l, const char *name, LLVMTypeRef type,
                                LLVMValueRef *operands, uint32_t count) {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, &type, 1);
-    LLVMTypeRef signature = LLVMIntrinsicGetType(l->llvm, id, &type, 1);
+    size_t types = type ? 1 : 0;
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(l->module, id, &type, types);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(l->llvm, id, &type, types);
     return LLVMBuildCall2(l->build, signature, function, operands, count, "");
 }
 
@@ -50,10 +51,19 @@ void cns_jit_remark(const cns_jit_lower *l, cns_remark_kind kind, uint32_t site,
     }
 }
 
-static void set_text_attribute(const cns_jit_lower *l, const char *name, const char *value) {
+static void set_text_attribute(const cns_jit_lower *l, LLVMValueRef function, const char *name,
+                               const char *value) {
     LLVMAttributeRef made = LLVMCreateStringAttribute(l->llvm, name, (unsigned)strlen(name), value,
                                                       (unsigned)strlen(value));
-    LLVMAddAttributeAtIndex(l->code, LLVMAttributeFunctionIndex, made);
+    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex, made);
+}
+
+void cns_jit_target_attributes(const cns_jit_lower *l, LLVMValueRef function) {
+    const cns_jit_target *target = l->target;
+    const char *width = target->lanes >= 8 ? "512" : target->lanes >= 4 ? "256" : "128";
+    set_text_attribute(l, function, "target-cpu", target->cpu);
+    set_text_attribute(l, function, "target-features", target->features);
+    set_text_attribute(l, function, "prefer-vector-width", width);
 }
 
 /* ---- fields of structures -------------------------------------------------------------------- */
@@ -635,12 +645,7 @@ static void make_function(cns_jit_lower *l, const char *symbol) {
     l->run = LLVMGetParam(l->code, 0);
     LLVMAddAttributeAtIndex(l->code, 1, attribute(l, "noalias", 0));
     cns_jit_attribute(l, l->code, "nounwind", 0);
-    set_text_attribute(l, "target-cpu", l->target->cpu);
-    set_text_attribute(l, "target-features", l->target->features);
-    set_text_attribute(l, "prefer-vector-width",
-                       l->target->lanes >= 8   ? "512"
-                       : l->target->lanes >= 4 ? "256"
-                                               : "128");
+    cns_jit_target_attributes(l, l->code);
 }
 
 static void make_blocks(cns_jit_lower *l) {

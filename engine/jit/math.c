@@ -61,31 +61,35 @@ static LLVMValueRef call(cns_jit_lower *l, const char *name, LLVMValueRef *opera
     return LLVMBuildCall2(l->build, type, function, operands, count, "");
 }
 
-/* What stands for a function where the target's vectors are concerned. The code must be for this
- * machine, since what it calls is in this process. */
+/* What stands for a function where the target's vectors are concerned. Unless it brings its own,
+ * the code must be for this machine, since what it calls is in this process. */
 typedef struct vectors {
     const char *approximate; /* libmvec's, of one vector: where the kernel allows its error, at most
                                 4 ulp; else NULL */
     const cns_libm *same;    /* else the engine's, with libm's results; NULL where there is none */
+    bool own;                /* the module's, with libm's results */
 } vectors;
 
 static vectors vectors_of(const cns_jit_lower *l, const cns_jit_math *row) {
     const cns_jit *jit = l->jit;
     uint32_t lanes = l->target->lanes;
+    if (cns_jit_libm_brings(l, row)) {
+        return (vectors){.own = true};
+    }
     if ((lanes != 8 && lanes != 4) || !l->target->native) {
-        return (vectors){NULL, NULL};
+        return (vectors){.own = false};
     }
     const char *name = row->vector[lanes == 8 ? CNS_JIT_LANES_8 : CNS_JIT_LANES_4];
     bool wanted = (l->options->math & CNS_KERNEL_APPROXIMATE) && jit->vector_math && name;
     if (wanted && jit->services->library_symbol(jit->vector_math, name)) {
-        return (vectors){name, NULL};
+        return (vectors){.approximate = name};
     }
-    return (vectors){NULL, jit->services->libm(jit->context, row->op, lanes)};
+    return (vectors){.same = jit->services->libm(jit->context, row->op, lanes)};
 }
 
 bool cns_jit_math_has_vectors(const cns_jit_lower *l, const cns_jit_math *row) {
     vectors v = vectors_of(l, row);
-    return v.approximate || v.same;
+    return v.approximate || v.same || v.own;
 }
 
 static LLVMValueRef lane(const cns_jit_lower *l, uint32_t i) {
@@ -144,10 +148,7 @@ static LLVMValueRef make_scratch(cns_jit_lower *l, LLVMTypeRef type) {
     return made;
 }
 
-/* By a function that replaces two vectors in memory: these do not come back in registers by all
- * conventions, and C compilers have several. Beside a single vector there are ones. */
-static LLVMValueRef call_same(cns_jit_lower *l, const char *name, LLVMValueRef operand,
-                              uint32_t lanes) {
+static LLVMValueRef engine_function(cns_jit_lower *l, const char *name) {
     LLVMTypeRef type = LLVMFunctionType(l->type.none, &l->type.pointer, 1, 0);
     LLVMValueRef function = LLVMGetNamedFunction(l->module, name);
     if (!function) {
@@ -158,6 +159,13 @@ static LLVMValueRef call_same(cns_jit_lower *l, const char *name, LLVMValueRef o
         cns_jit_attribute(l, function, "nocallback", 0);
         cns_jit_attribute(l, function, "memory", 3); /* its argument's: read and written */
     }
+    return function;
+}
+
+/* By a function that replaces two vectors in memory: these do not come back in registers by all
+ * conventions, and C compilers have several. Beside a single vector there are ones. */
+static LLVMValueRef call_same(cns_jit_lower *l, LLVMValueRef function, LLVMValueRef operand,
+                              uint32_t lanes) {
     if (lanes == l->target->lanes) {
         LLVMValueRef ones[8];
         for (uint32_t i = 0; i < lanes; i++) {
@@ -169,7 +177,7 @@ static LLVMValueRef call_same(cns_jit_lower *l, const char *name, LLVMValueRef o
         l->scratch = make_scratch(l, LLVMTypeOf(operand));
     }
     LLVMBuildStore(l->build, operand, l->scratch);
-    LLVMBuildCall2(l->build, type, function, &l->scratch, 1, "");
+    LLVMBuildCall2(l->build, LLVMGlobalGetValueType(function), function, &l->scratch, 1, "");
     return LLVMBuildLoad2(l->build, LLVMVectorType(l->type.f64, lanes), l->scratch, "");
 }
 
@@ -186,8 +194,14 @@ LLVMValueRef cns_jit_math_call(cns_jit_lower *l, const char *name, LLVMValueRef 
     if (lanes == 0) {
         return call(l, name, operands, count, 0);
     }
-    vectors v = vectors_of(l, row_named(name));
-    return v.approximate ? call_approximate(l, v.approximate, operands, count, lanes)
-           : v.same      ? call_same(l, v.same->name, operands[0], lanes)
-                         : call_each(l, name, operands, count, lanes);
+    const cns_jit_math *row = row_named(name);
+    vectors v = vectors_of(l, row);
+    if (v.approximate) {
+        return call_approximate(l, v.approximate, operands, count, lanes);
+    }
+    if (v.same || v.own) {
+        LLVMValueRef code = v.own ? cns_jit_libm(l, row) : engine_function(l, v.same->name);
+        return call_same(l, code, operands[0], lanes);
+    }
+    return call_each(l, name, operands, count, lanes);
 }

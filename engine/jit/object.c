@@ -39,6 +39,7 @@ static cns_status add_target(maker *m, const char *name, uint8_t level) {
     cns_status status = cns_jit_target_init(m->jit, &options, &m->targets[m->target_count]);
     if (status == CNS_OK) {
         m->targets[m->target_count].native = false; /* no libmvec in other programs */
+        m->targets[m->target_count].alone = true;
         m->levels[m->target_count++] = level;
     }
     return status;

@@ -93,6 +93,7 @@ cns_status cns_jit_target_init(cns_jit *jit, const cns_native_options *options,
     target->cpu = named ? named->name : jit->cpu;
     target->features = options->features ? options->features : named ? "" : jit->features;
     target->native = !named && !options->features;
+    target->alone = false;
     target->machine = target->native ? take_machine(jit) : NULL;
     cns_status status = target->machine ? CNS_OK : make_machine(jit, target);
     if (status != CNS_OK) {

@@ -48,6 +48,10 @@ static cns_status look_up(void *user, uint32_t table, const char *key, cns_impor
         *out = (cns_import){.kind = CNS_IMPORT_TABLE, .id = 2};
     } else if (strcmp(key, "sin") == 0) {
         *out = (cns_import){.kind = CNS_IMPORT_INTRINSIC, .intrinsic = CNS_MATH_SIN};
+    } else if (strcmp(key, "exp") == 0) {
+        *out = (cns_import){.kind = CNS_IMPORT_INTRINSIC, .intrinsic = CNS_MATH_EXP};
+    } else if (strcmp(key, "log") == 0) {
+        *out = (cns_import){.kind = CNS_IMPORT_INTRINSIC, .intrinsic = CNS_MATH_LOG};
     } else if (strcmp(key, "prange") == 0) {
         *out = (cns_import){.kind = CNS_IMPORT_INTRINSIC, .intrinsic = CNS_PRANGE};
     } else {
@@ -104,6 +108,8 @@ static const struct {
      "return function(step, unused)\n local n = 0\n for i = 1, 10, step do n = n + 1 end\n"
      " return n\nend"},
     {"mask", {CNS_VM_F64}, 1, "return function(x)\n return x & 255\nend"},
+    {"exps", {F64S}, 1, "return function(x)\n for i = 1, #x do x[i] = math.exp(x[i]) end\nend"},
+    {"logs", {F64S}, 1, "return function(x)\n for i = 1, #x do x[i] = math.log(x[i]) end\nend"},
 };
 
 enum { KERNELS = sizeof rows / sizeof *rows };
@@ -337,6 +343,113 @@ START_TEST(programs_link_them) {
 }
 END_TEST
 
+/* ---- vectors of exp and log ------------------------------------------------------------------ */
+
+/* Against the C library's, bit for bit, as test_libm.c does; NaNs are all alike. */
+static const char curves[] =
+    "#include \"game.h\"\n"
+    "#include <math.h>\n"
+    "#include <stdio.h>\n"
+    "#include <string.h>\n"
+    "enum { N = 20011, SPECIAL = 28 };\n"
+    "static double x[N], y[N];\n"
+    "static uint64_t state = 7;\n"
+    "static int told;\n"
+    "static uint64_t next(void) {\n" /* splitmix64 */
+    "    uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);\n"
+    "    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);\n"
+    "    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);\n"
+    "    return z ^ z >> 31;\n"
+    "}\n"
+    "static double unit(void) {\n"
+    "    return (double)(next() >> 11) * 0x1p-53;\n"
+    "}\n"
+    "static int compare(int is_exp, uint64_t count) {\n"
+    "    memcpy(y, x, sizeof y);\n"
+    "    if ((is_exp ? game_exps : game_logs)(y, count, NULL) != GAME_OK) {\n"
+    "        return 1;\n"
+    "    }\n"
+    "    for (uint64_t i = 0; i < N; i++) {\n"
+    "        double want = i >= count ? x[i] : is_exp ? exp(x[i]) : log(x[i]);\n"
+    "        if (memcmp(&y[i], &want, sizeof want) != 0 && (y[i] == y[i] || want == want)) {\n"
+    "            if (told++ < 4) {\n"
+    "                printf(\"%s(%a) = %a, not %a\\n\", is_exp ? \"exp\" : \"log\", x[i], y[i],\n"
+    "                       want);\n"
+    "            }\n"
+    "            return 1;\n"
+    "        }\n"
+    "    }\n"
+    "    return 0;\n"
+    "}\n"
+    "static int special(int is_exp) {\n"
+    "    static const double values[SPECIAL] = {\n"
+    "        0.0, -0.0, 1.0, -1.0, INFINITY, -INFINITY, NAN, 708.0, -708.0, 707.9999,\n"
+    "        709.78271289338397, 709.79, -745.2, -744.4, 0x1p-1074, 0x1p-1022, 0x1p-1023,\n"
+    "        0x1.fp+1023, 0x1p-53, -0x1p-53, 0x1p-54, 0.6875, 1.375, 0x1.ffffffffffffep-1,\n"
+    "        0x1.0000000000001p+0, 1e308, 0.5, 10.0};\n"
+    "    int bad = 0;\n"
+    "    for (uint64_t count = 0; count < 3 * SPECIAL; count++) {\n" /* in each lane */
+    "        for (uint64_t i = 0; i < N; i++) {\n"
+    "            x[i] = values[i * (count % 5 + 1) % SPECIAL];\n"
+    "        }\n"
+    "        bad += compare(is_exp, count);\n"
+    "    }\n"
+    "    return bad;\n"
+    "}\n"
+    "static double any(int is_exp, int round) {\n"
+    "    static const double scales[6] = {0x1p-30, 0x1p-4, 1, 8, 40, 750};\n"
+    "    double at = scales[round % 6] * (2 * unit() - 1), all;\n"
+    "    uint64_t bits = next();\n"
+    "    memcpy(&all, &bits, sizeof all);\n"
+    "    return round % 7 == 0 ? all : is_exp ? at : round % 2 ? fabs(at) : 1 + at / 750;\n"
+    "}\n"
+    /* Results next to the middle between two doubles, found from the other side. */
+    "static double middle(int is_exp, int i) {\n"
+    "    double step = ldexp(unit(), -(i % 32)), size = 16 + 690 * unit();\n"
+    "    double near = is_exp ? 1 + step : i % 2 ? size : -size;\n"
+    "    long double halfway = ((long double)near + nextafter(near, 1000)) / 2;\n"
+    "    return (double)(is_exp ? logl(halfway) : expl(halfway));\n"
+    "}\n"
+    "int main(void) {\n"
+    "    int bad = 0;\n"
+    "    for (int is_exp = 0; is_exp <= 1; is_exp++) {\n"
+    "        bad += special(is_exp);\n"
+    "        for (int round = 0; round < 210; round++) {\n"
+    "            for (int i = 0; i < N; i++) {\n"
+    "                x[i] = round < 200 ? any(is_exp, round) : middle(is_exp, i);\n"
+    "            }\n"
+    "            bad += compare(is_exp, (uint64_t)(N - round % 17));\n"
+    "        }\n"
+    "    }\n"
+    "    printf(\"%d wrong\\n\", bad);\n"
+    "    return 0;\n"
+    "}\n";
+
+START_TEST(vectors_have_the_librarys_results) {
+    static const char *const cpus[] = {NULL, "x86-64", "x86-64,x86-64-v3",
+                                       "x86-64-v4,x86-64,x86-64-v3"};
+    world w;
+    world_open(&w);
+    make_folder();
+    write_file("curves.c", curves, strlen(curves));
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) {
+#if !defined(__x86_64__)
+        if (cpus[i]) {
+            continue;
+        }
+#endif
+        emit_files(&w, cpus[i]);
+        expect("cc -std=c11 " STRICT " -O1 -fno-builtin curves.c game.o -o curves -lm && ./curves",
+               "0 wrong\n");
+    }
+#if defined(__x86_64__) && defined(__GLIBC__)
+    expect("nm game.o | grep -c ' t cns[.]\\(exp\\|log\\)[.]x86-64-v[34]$'", "4\n");
+#endif
+    remove_folder();
+    world_close(&w);
+}
+END_TEST
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 static void refuse(world *w, cns_emit_config config, const char *words) {
@@ -429,6 +542,7 @@ int main(void) {
     TCase *cases = tcase_create("emit");
     tcase_set_timeout(cases, 240);
     tcase_add_test(cases, programs_link_them);
+    tcase_add_test(cases, vectors_have_the_librarys_results);
     tcase_add_test(cases, misuse_is_refused);
     tcase_add_test(cases, allocations_may_fail);
     suite_add_tcase(suite, cases);
