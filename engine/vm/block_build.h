@@ -131,6 +131,8 @@ bool cns_block_same(cns_block_value x, cns_block_value y);
 cns_block_value cns_block_value_of(cns_block_build *b, cns_ir_value value);
 /* The same as a vector, made where it is none. */
 uint16_t cns_block_as_vector(cns_block_build *b, cns_block_value value);
+/* A vector of its own with the same lanes. */
+uint16_t cns_block_copy(cns_block_build *b, uint16_t vector);
 /* A pure operation. */
 cns_block_value cns_block_compute(cns_block_build *b, cns_ir_op op, const cns_block_value *operands,
                                   uint32_t count);

@@ -244,6 +244,15 @@ uint16_t cns_block_as_vector(cns_block_build *b, cns_block_value value) {
     return d;
 }
 
+uint16_t cns_block_copy(cns_block_build *b, uint16_t vector) {
+    uint16_t d = cns_block_vector(b);
+    cns_block_emit(
+        b,
+        (cns_block_instruction){
+            .op = CNS_BLOCK_COPY, .d = d, .a = vector, .b = CNS_BLOCK_NONE, .c = CNS_BLOCK_NONE});
+    return d;
+}
+
 /* ---- operations ------------------------------------------------------------------------------ */
 
 static bool is_even(cns_block_value value) {
@@ -353,8 +362,8 @@ static cns_block_value compute_lanes(cns_block_build *b, cns_ir_op op, const cns
         cns_block_refuse_operation(b, b->site, op);
         return (cns_block_value){CNS_BLOCK_VECTOR, 0, 0};
     }
-    bool keep_a = form == CNS_LANES_A || form == CNS_LANES_AB;
-    bool keep_b = form == CNS_LANES_B || form == CNS_LANES_AB;
+    bool keep_a = cns_lanes_one_a(form);
+    bool keep_b = cns_lanes_one_b(form);
     cns_block_instruction i = {.op = CNS_BLOCK_LANES_OP,
                                .form = (uint8_t)form,
                                .ir = (uint16_t)op,

@@ -30,6 +30,14 @@ typedef enum cns_lanes_form {
     CNS_LANES_FORMS
 } cns_lanes_form;
 
+/* Whether a, or b, is one scalar. */
+static inline bool cns_lanes_one_a(uint8_t form) {
+    return form == CNS_LANES_A || form == CNS_LANES_AB;
+}
+static inline bool cns_lanes_one_b(uint8_t form) {
+    return form == CNS_LANES_B || form == CNS_LANES_AB;
+}
+
 typedef struct cns_lanes {
     const char *name;
     /* By operation and form; NULL: not in that form, or not at all. */

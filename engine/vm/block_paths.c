@@ -551,16 +551,7 @@ static uint16_t own_vector(cns_block_build *b, const cns_block_loop *loop, uint1
     for (uint32_t p = first; p < b->plan->pair_count; p++) {
         taken = taken || b->plan->pairs[p].from == vector;
     }
-    if (!taken) {
-        return vector;
-    }
-    uint16_t copy = cns_block_vector(b);
-    cns_block_emit(b, (cns_block_instruction){.op = CNS_BLOCK_COPY,
-                                              .d = copy,
-                                              .a = vector,
-                                              .b = CNS_BLOCK_NONE,
-                                              .c = CNS_BLOCK_NONE});
-    return copy;
+    return taken ? cns_block_copy(b, vector) : vector;
 }
 
 static void go_round(cns_block_build *b, const cns_block_region *region, inner *l,

@@ -81,12 +81,7 @@ static uint16_t keep(cns_block_build *b, uint16_t vector) {
         b->late_count == 0) {
         return vector;
     }
-    uint16_t copy = cns_block_vector(b);
-    emit_check(b, CNS_BLOCK_COPY, vector, CNS_BLOCK_NONE, CNS_BLOCK_NONE, 0, 0);
-    if (cns_block_well(b)) {
-        b->plan->code[b->plan->count - 1].d = copy;
-    }
-    return copy;
+    return cns_block_copy(b, vector);
 }
 
 static void emit_store(cns_block_build *b, const cns_block_region *region, cns_ir_value value) {

@@ -89,10 +89,9 @@ static void print_operand(cns_text *text, char kind, uint16_t place, const char 
 static void print_instruction(const cns_block_plan *plan, const cns_block_instruction *i,
                               cns_text *text) {
     bool lanes = i->op == CNS_BLOCK_LANES_OP, loop = names_loop(i->op);
-    bool scalar_a = i->op == CNS_BLOCK_SPLAT || i->op == CNS_BLOCK_IOTA ||
-                    (lanes && (i->form == CNS_LANES_A || i->form == CNS_LANES_AB));
-    bool scalar_b =
-        i->op == CNS_BLOCK_IOTA || (lanes && (i->form == CNS_LANES_B || i->form == CNS_LANES_AB));
+    bool scalar_a =
+        i->op == CNS_BLOCK_SPLAT || i->op == CNS_BLOCK_IOTA || (lanes && cns_lanes_one_a(i->form));
+    bool scalar_b = i->op == CNS_BLOCK_IOTA || (lanes && cns_lanes_one_b(i->form));
     print_operand(text, 'v', i->d, "");
     cns_text_printf(text, "%s%s", i->d != CNS_BLOCK_NONE ? " = " : "", texts[i->op]);
     if (lanes || i->op == CNS_BLOCK_ARRAY) {
@@ -192,8 +191,8 @@ static bool instruction_is_sound(const cns_block_plan *plan, const cns_block_ins
         return false;
     }
     if (i->op == CNS_BLOCK_LANES_OP) {
-        bool a = i->form == CNS_LANES_A || i->form == CNS_LANES_AB;
-        bool b = i->form == CNS_LANES_B || i->form == CNS_LANES_AB;
+        bool a = cns_lanes_one_a(i->form);
+        bool b = cns_lanes_one_b(i->form);
         return i->function && (!a || has_scalar(plan, i->a)) && (!b || has_scalar(plan, i->b));
     }
     if (names_loop(i->op)) {

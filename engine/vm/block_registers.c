@@ -53,10 +53,9 @@ void cns_block_visit_vectors(cns_block_plan *plan, cns_block_instruction *i, cns
                              void *user) {
     bool lanes = i->op == CNS_BLOCK_LANES_OP;
     bool scalar_a = i->op == CNS_BLOCK_SPLAT || i->op == CNS_BLOCK_IOTA ||
-                    i->op == CNS_BLOCK_LEAVE ||
-                    (lanes && (i->form == CNS_LANES_A || i->form == CNS_LANES_AB));
-    bool scalar_b = i->op == CNS_BLOCK_IOTA || i->op == CNS_BLOCK_LEAVE ||
-                    (lanes && (i->form == CNS_LANES_B || i->form == CNS_LANES_AB));
+                    i->op == CNS_BLOCK_LEAVE || (lanes && cns_lanes_one_a(i->form));
+    bool scalar_b =
+        i->op == CNS_BLOCK_IOTA || i->op == CNS_BLOCK_LEAVE || (lanes && cns_lanes_one_b(i->form));
     if (!scalar_a) {
         visit_one(&i->a, false, visit, user);
     }

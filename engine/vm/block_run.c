@@ -75,8 +75,8 @@ static const void *operand(const frame *f, uint16_t place, bool scalar) {
 }
 
 static void compute(frame *f, const cns_block_instruction *i) {
-    bool first = i->form == CNS_LANES_A || i->form == CNS_LANES_AB;
-    bool second = i->form == CNS_LANES_B || i->form == CNS_LANES_AB;
+    bool first = cns_lanes_one_a(i->form);
+    bool second = cns_lanes_one_b(i->form);
     const void *a = operand(f, i->a, first), *b = operand(f, i->b, second);
     const void *c = operand(f, i->c, false);
     i->function(define(f, i->d), a, b, c, f->rounded);

@@ -60,6 +60,17 @@ function t.ok(value, what)
     return value
 end
 
+-- body(folder) with an empty folder, which is gone afterwards.
+function t.with_folder(body)
+    local pipe <close> = io.popen("mktemp -d")
+    local folder = pipe:read("l")
+    local ok, why = pcall(body, folder)
+    os.execute("rm -r '" .. folder .. "'")
+    if not ok then
+        error(why, 0)
+    end
+end
+
 -- fn(...) raises a string that matches the Lua pattern; gives it back.
 function t.raises(pattern, fn, ...)
     local ok, message = pcall(fn, ...)

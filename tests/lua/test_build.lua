@@ -10,16 +10,6 @@ local kernels = require "cns.kernels"
 local there_is_native = pcall(cns.jit(function(a) return a end, {tier = "native"}), 1)
 local there_is_cc = os.execute("command -v cc >/dev/null 2>&1")
 
-local function with_folder(body)
-    local pipe <close> = io.popen("mktemp -d")
-    local folder = pipe:read("l")
-    local ok, why = pcall(body, folder)
-    os.execute("rm -r '" .. folder .. "'")
-    if not ok then
-        error(why, 0)
-    end
-end
-
 local function write(path, text)
     local file <close> = assert(io.open(path, "wb"))
     file:write(text)
@@ -127,7 +117,7 @@ return function(test)
         if not (there_is_native and there_is_cc) then
             return t.skip("needs the native backend and a C compiler")
         end
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             write(folder .. "/k.lua", script)
             write(folder .. "/main.c", program)
             local levels = {"native"}
@@ -153,7 +143,7 @@ return function(test)
         if not there_is_native then
             return t.skip("needs the native backend")
         end
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             local function refused(text, words, options)
                 write(folder .. "/k.lua", text)
                 local o = {input = folder .. "/k.lua", output = folder .. "/k.o"}

@@ -9,16 +9,6 @@ local cns = require "cns"
 local interpreter = os.getenv("CNS_LUA") or arg[-1] or "lua5.4"
 local there_is_native = pcall(cns.jit(function(a) return a end, {tier = "native"}), 1)
 
-local function with_folder(body)
-    local pipe <close> = io.popen("mktemp -d")
-    local folder = pipe:read("l")
-    local ok, why = pcall(body, folder)
-    os.execute("rm -r '" .. folder .. "'")
-    if not ok then
-        error(why, 0)
-    end
-end
-
 local function write(path, text)
     local file <close> = assert(io.open(path, "wb"))
     file:write(text)
@@ -103,7 +93,7 @@ return function(test)
     end
 
     test("the second process loads what the first one made", function(t)
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             local script = write(folder .. "/several.lua", several)
             local first, second = run(folder, script), run(folder, script)
             t.ok(first:find("cached: false false false false false false false\n", 1, true), first)
@@ -122,7 +112,7 @@ return function(test)
     end)
 
     test("kernels of modules", function(t)
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             local twice <close> = cns.jit(function(x) return 2 * x end):compile("f64")
             write(folder .. "/k.cnsb", cns.jit.dump {{name = "twice", kernel = twice}})
             local script = write(folder .. "/load.lua", module_script)
@@ -132,7 +122,7 @@ return function(test)
     end)
 
     test("a change in the source is another kernel", function(t)
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             local text = 'local cns = require "cns"\n'
                 .. 'local k = cns.jit(function(x) return x + %s end, {tier = "native"})\n'
                 .. "print(k(1), k:stats().cached)\n"
@@ -144,7 +134,7 @@ return function(test)
     end)
 
     test("processes at once", function(t)
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             local script = write(folder .. "/several.lua", several)
             local pipes, texts = {}, {}
             for i = 1, 3 do pipes[i] = start(folder, script) end
@@ -157,7 +147,7 @@ return function(test)
     end)
 
     test("what cannot be used is done without", function(t)
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             local script = write(folder .. "/k.lua", 'local cns = require "cns"\n'
                 .. 'local k = cns.jit(function(x) return x + 1 end, {tier = "native"})\n'
                 .. "print(k(1), k:stats().cached, (k:explain():match('no cache    ([^\\n]*)')))\n")
@@ -190,7 +180,7 @@ return function(test)
     end)
 
     test("the limit holds", function(t)
-        with_folder(function(folder)
+        t.with_folder(function(folder)
             local script = write(folder .. "/several.lua", several)
             run(folder, script, "CNS_CACHE_LIMIT='12 KiB'")
             t.equal(count(folder), 3)
