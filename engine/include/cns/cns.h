@@ -9,6 +9,7 @@
 #include "cns/hash.h"
 #include "cns/memory.h"
 #include "cns/monitor.h"
+#include "cns/solver.h"
 #include "cns/tasks.h"
 #include "cns/vm.h"
 
