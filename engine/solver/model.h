@@ -29,7 +29,7 @@ typedef struct cns_model_span {
 
 typedef struct cns_model_constraint {
     uint8_t kind;      /* cns_constraint_kind */
-    uint8_t condition; /* cns_condition */
+    uint8_t condition; /* cns_reification */
     bool redundant;
     cns_var literal;
     uint32_t name; /* offset in `text` */

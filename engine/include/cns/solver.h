@@ -135,19 +135,19 @@ typedef enum cns_relation {
     CNS_REL_GT = 5
 } cns_relation;
 
-typedef enum cns_condition {
+typedef enum cns_reification {
     CNS_ALWAYS = 0,
     CNS_IF = 1,         /* the literal implies the constraint */
     CNS_IF_AND_ONLY = 2 /* the literal is true exactly when the constraint holds */
-} cns_condition;
+} cns_reification;
 
 typedef struct cns_constraint {
     uint32_t size;
     cns_constraint_kind kind;
-    cns_condition condition; /* CNS_IF_AND_ONLY: CLAUSE, XOR, LINEAR_*, IN, ALL_EQUAL, MEMBER,
-                              * LEX_*, INCREASING, TIMES ... MAX and ELEMENT (there with CNS_IF's
-                              * meaning of partial functions: false where undefined) */
-    cns_var literal;         /* with CNS_IF and CNS_IF_AND_ONLY */
+    cns_reification condition; /* CNS_IF_AND_ONLY: CLAUSE, XOR, LINEAR_*, IN, ALL_EQUAL, MEMBER,
+                                * LEX_*, INCREASING, TIMES ... MAX and ELEMENT (there with CNS_IF's
+                                * meaning of partial functions: false where undefined) */
+    cns_var literal;           /* with CNS_IF and CNS_IF_AND_ONLY */
     const cns_var *v[4];
     const int64_t *i[4];
     size_t v_count[4];
