@@ -9,7 +9,7 @@
  *
  * Invariants, at all times: [x >= v] is true iff low(x) >= v and false iff high(x) < v; [x = v] is
  * true iff x is fixed to v, false iff v is outside the bounds or removed; the bounds themselves are
- * never removed values. At the root the trail is emptied: position 0 means "true for good".
+ * never removed values. The root leaves no entries: position 0 means "true for good".
  */
 #ifndef CNS_SOLVER_STATE_H
 #define CNS_SOLVER_STATE_H
@@ -115,6 +115,8 @@ typedef struct cns_move_mark { /* conflict analysis: what is asked of a move */
     int64_t need;              /* the bound that the conflict needs; CNS_NO_BOUND: none */
     int64_t removable;         /* bounds up to this one follow from the clause */
     int64_t poison;            /* bounds from this one on do not; INT64_MAX: none */
+    bool begun;                /* the others are set */
+    bool kept;                 /* in the clause after minimisation */
 } cns_move_mark;
 
 typedef struct cns_saved { /* a cell of a propagator's state, restored on backtracking */
@@ -270,6 +272,7 @@ struct cns_state {
 
     /* by term */
     int64_t *bound; /* lower bound */
+    int64_t *root;  /* the lower bound at the root */
     uint32_t *last; /* position of the entry that set it; 0: at the root */
     cns_wakes *events;
     /* by integer */
@@ -294,10 +297,11 @@ struct cns_state {
     cns_level *levels; /* levels[k]: what to return to when level k + 1 is undone */
     uint32_t level, level_capacity;
 
-    uint32_t *queue; /* literals, and CNS_WHAT_BOUND | trail position, to propagate */
+    uint32_t *queue; /* literals, and CNS_WHAT_BOUND | term, to propagate */
     uint32_t queue_head, queue_count, queue_capacity;
     cns_ring rings[CNS_PRIORITIES];
     uint32_t ring_capacity;
+    uint32_t active_origin; /* of the propagator that runs; UINT32_MAX: none */
     cns_propagator **propagators;
     uint32_t propagator_count, propagator_capacity;
 
@@ -308,6 +312,7 @@ struct cns_state {
     cns_clause_ref *learnts;
     uint32_t learnt_count, learnt_capacity;
 
+    bool has_conflict;            /* found outside cns_propagate, which then returns it */
     cns_facts conflict;           /* facts, all true, that cannot hold together */
     uint32_t conflict_propagator; /* UINT32_MAX: a clause */
     cns_facts explanation;        /* scratch of analyse.c */
@@ -442,7 +447,7 @@ cns_lit cns_new_bool(cns_state *state);
 /* A new integer's positive term, of the domain `ranges` (copied). Only at the root. */
 cns_status cns_new_int(cns_state *state, const int64_t *ranges, uint32_t range_count,
                        cns_term *out);
-/* A new integer of domain 0..1 with [x >= 1] = lit, which must be plain. Only at the root. */
+/* A new integer of domain 0..1 that is 1 when the literal is true. Only at the root. */
 cns_status cns_new_int_of_lit(cns_state *state, cns_lit lit, cns_term *out);
 
 /* The literal for term >= value, made when there is none yet; constant where the root decides.

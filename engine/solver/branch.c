@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/branch.c - which variable is decided next, and how: the phases' rules, and activity.
+ *
+ * Ties go to the earlier variable, as MiniZinc's documentation of int_search has it.
+ */
+#include "solver/search.h"
+
+/* ---- the phases' rules ---------------------------------------------------------------------- */
+
+/* Values left in the domain; bounds only where it is wide. */
+static int64_t domain_size(const cns_state *s, cns_view v) {
+    int64_t low = cns_low(s, v.term);
+    int64_t high = cns_high(s, v.term);
+    const cns_int *x = &s->ints[v.term >> 1];
+    int64_t span = high - low + 1;
+    if ((x->range_count <= 1 && x->eq.first == 0) || span > 1024) {
+        return span;
+    }
+    int64_t count = 0;
+    for (int64_t value = low; value <= high; value++) {
+        count += cns_has(s, v.term, value);
+    }
+    return count;
+}
+
+/* The second smallest value less the smallest. */
+static int64_t regret(const cns_state *s, cns_view v) {
+    int64_t low = cns_low(s, v.term);
+    int64_t high = cns_high(s, v.term);
+    for (int64_t value = low + 1; value <= high && value < low + 4096; value++) {
+        if (cns_has(s, v.term, value)) {
+            return value - low;
+        }
+    }
+    return high - low;
+}
+
+static uint64_t degree_of(const cns_state *s, cns_view v, bool weighted) {
+    uint64_t sum = 0;
+    for (int side = 0; side < 2; side++) {
+        const cns_wakes *list = &s->events[(v.term & ~1u) + (cns_term)side];
+        for (uint32_t i = 0; i < list->count; i++) {
+            sum += weighted ? s->propagators[list->data[i].propagator]->weight : 1;
+        }
+    }
+    return sum;
+}
+
+/* How good a choice is: the smallest score wins. */
+static double score(const cns_state *s, cns_view v, cns_choose_var rule) {
+    switch (rule) {
+    case CNS_FIRST_FAIL:
+        return (double)domain_size(s, v);
+    case CNS_ANTI_FIRST_FAIL:
+        return -(double)domain_size(s, v);
+    case CNS_SMALLEST:
+        return (double)cns_view_low(s, v);
+    case CNS_LARGEST:
+        return -(double)cns_view_high(s, v);
+    case CNS_OCCURRENCE:
+        return -(double)degree_of(s, v, false);
+    case CNS_MOST_CONSTRAINED: /* the smallest domain, then the most constraints */
+        return (double)domain_size(s, v) - (double)degree_of(s, v, false) * 1e-9;
+    case CNS_MAX_REGRET:
+        return -(double)regret(s, v);
+    case CNS_DOM_W_DEG:
+        return (double)domain_size(s, v) / (double)(degree_of(s, v, true) + 1);
+    default:
+        return 0;
+    }
+}
+
+static const cns_view *choose_view(cns_search *search, cns_phase *phase) {
+    cns_state *s = search->state;
+    uint32_t first = (uint32_t)phase->first;
+    while (first < phase->count && cns_view_fixed(s, phase->views[first])) {
+        first++;
+    }
+    if (first != phase->first && !cns_save(s, &phase->first, first)) {
+        return NULL;
+    }
+    if (first == phase->count) {
+        return NULL;
+    }
+    if (phase->var_rule == CNS_INPUT_ORDER) {
+        return &phase->views[first];
+    }
+    const cns_view *best = NULL;
+    double best_score = 0;
+    for (uint32_t i = first; i < phase->count; i++) {
+        if (!cns_view_fixed(s, phase->views[i])) {
+            double value = score(s, phase->views[i], phase->var_rule);
+            if (best == NULL || value < best_score) {
+                best = &phase->views[i];
+                best_score = value;
+            }
+        }
+    }
+    s->ticks += phase->count - first;
+    return best;
+}
+
+static int64_t middle_of(int64_t low, int64_t high) {
+    return low + (high - low) / 2;
+}
+
+/* The value of the domain nearest to the middle of its bounds. */
+static int64_t nearest_middle(const cns_state *s, cns_view v) {
+    int64_t low = cns_view_low(s, v);
+    int64_t high = cns_view_high(s, v);
+    int64_t middle = middle_of(low, high);
+    for (int64_t away = 0; away <= high - low; away++) {
+        if (middle - away >= low && cns_view_has(s, v, middle - away)) {
+            return middle - away;
+        }
+        if (middle + away <= high && cns_view_has(s, v, middle + away)) {
+            return middle + away;
+        }
+    }
+    return low;
+}
+
+/* The value with as many values of the domain below as above it. */
+static int64_t median(const cns_state *s, cns_view v) {
+    int64_t low = cns_view_low(s, v);
+    int64_t high = cns_view_high(s, v);
+    int64_t size = domain_size(s, v);
+    if (size == high - low + 1) {
+        return middle_of(low, high);
+    }
+    int64_t rank = (size - 1) / 2;
+    for (int64_t value = low; value <= high; value++) {
+        if (cns_view_has(s, v, value) && rank-- == 0) {
+            return value;
+        }
+    }
+    return low;
+}
+
+/* A random value of the domain. */
+static int64_t any_value(cns_state *s, cns_view v) {
+    int64_t low = cns_view_low(s, v);
+    int64_t high = cns_view_high(s, v);
+    for (int tries = 0; tries < 64; tries++) {
+        int64_t value = low + (int64_t)cns_rng_below(&s->rng, (uint64_t)(high - low) + 1);
+        if (cns_view_has(s, v, value)) {
+            return value;
+        }
+    }
+    return low;
+}
+
+static bool equals(cns_state *s, cns_view v, int64_t value, bool negated, cns_fact *out) {
+    if (value == cns_view_low(s, v)) {
+        *out = negated ? cns_view_ge(v, value + 1) : cns_view_le(v, value);
+        return true;
+    }
+    if (value == cns_view_high(s, v)) {
+        *out = negated ? cns_view_le(v, value - 1) : cns_view_ge(v, value);
+        return true;
+    }
+    cns_lit lit = cns_view_lit_eq(s, v, value);
+    *out = cns_fact_lit(negated ? lit ^ 1 : lit);
+    return lit != CNS_LIT_NONE;
+}
+
+static bool decide_value(cns_state *s, cns_view v, cns_choose_value rule, cns_fact *out) {
+    int64_t low = cns_view_low(s, v);
+    int64_t high = cns_view_high(s, v);
+    switch (rule) {
+    case CNS_INDOMAIN_MAX:
+        return equals(s, v, high, false, out);
+    case CNS_INDOMAIN_MIDDLE:
+        return equals(s, v, nearest_middle(s, v), false, out);
+    case CNS_INDOMAIN_MEDIAN:
+        return equals(s, v, median(s, v), false, out);
+    case CNS_INDOMAIN_RANDOM:
+        return equals(s, v, any_value(s, v), false, out);
+    case CNS_INDOMAIN_SPLIT:
+    case CNS_INDOMAIN_INTERVAL:
+        *out = cns_view_le(v, middle_of(low, high));
+        return true;
+    case CNS_INDOMAIN_REVERSE_SPLIT:
+        *out = cns_view_ge(v, middle_of(low, high) + 1);
+        return true;
+    case CNS_OUTDOMAIN_MIN:
+        return equals(s, v, low, true, out);
+    case CNS_OUTDOMAIN_MAX:
+        return equals(s, v, high, true, out);
+    default:
+        return equals(s, v, low, false, out);
+    }
+}
+
+static bool choose_by_phases(cns_search *search, cns_fact *out) {
+    for (uint32_t k = 0; k < search->phase_count; k++) {
+        const cns_view *v = choose_view(search, &search->phases[k]);
+        if (v != NULL) {
+            return decide_value(search->state, *v, search->phases[k].value_rule, out);
+        }
+    }
+    return false;
+}
+
+/* ---- activity ------------------------------------------------------------------------------- */
+
+/* The value that an integer had in the best solution, else when it was fixed last. */
+static int64_t wanted_value(const cns_state *s, uint32_t integer) {
+    return s->int_best[integer] != CNS_NO_BOUND ? s->int_best[integer] : s->int_phase[integer];
+}
+
+static bool wanted_truth(const cns_state *s, uint32_t n) {
+    if (s->kind[n] == CNS_BOOL_PLAIN) {
+        return (s->best_phase[n] != 0 ? s->best_phase[n] : s->phase[n]) > 0;
+    }
+    const cns_atom *atom = &s->atoms[n];
+    int64_t best = s->int_best[atom->integer];
+    if (best == CNS_NO_BOUND) {
+        return s->phase[n] > 0;
+    }
+    return s->kind[n] == CNS_BOOL_GE ? best >= atom->value : best == atom->value;
+}
+
+static bool choose_bool(cns_state *s, cns_fact *out) {
+    while (s->order.count > 0) {
+        uint32_t n = cns_heap_pop(&s->order, s->activity);
+        if (s->value[2 * n] == 0) {
+            *out = cns_fact_lit(wanted_truth(s, n) ? 2 * n : 2 * n + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool choose_int(cns_state *s, cns_fact *out) {
+    while (s->int_order.count > 0) {
+        uint32_t n = s->int_order.data[0];
+        cns_term t = 2 * n;
+        if (cns_fixed(s, t)) {
+            cns_heap_pop(&s->int_order, s->int_activity);
+            continue;
+        }
+        int64_t value = wanted_value(s, n);
+        if (value == CNS_NO_BOUND || value <= cns_low(s, t)) {
+            *out = cns_fact_le(t, cns_low(s, t));
+        } else if (value >= cns_high(s, t)) {
+            *out = cns_fact_ge(t, cns_high(s, t));
+        } else {
+            *out = cns_fact_ge(t, value);
+        }
+        return true;
+    }
+    return false;
+}
+
+bool cns_choose(cns_search *search, cns_fact *out) {
+    cns_state *s = search->state;
+    if (search->by_activity && choose_bool(s, out)) {
+        return true;
+    }
+    if (!search->by_activity && choose_by_phases(search, out)) {
+        return true;
+    }
+    return s->status == CNS_OK && (choose_bool(s, out) || choose_int(s, out));
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/search.c - see search.h.
+ */
+#include "solver/search.h"
+
+#include <math.h>
+#include <string.h>
+
+#define REDUCE_FIRST 4000
+#define REDUCE_STEP 1000
+#define LUBY_SCALE 100
+
+void cns_search_init(cns_search *search, cns_state *state) {
+    memset(search, 0, sizeof *search);
+    search->state = state;
+    cns_search_reset(search);
+}
+
+void cns_search_deinit(cns_search *search) {
+    cns_context *context = search->state->context;
+    for (uint32_t k = 0; k < search->phase_count; k++) {
+        cns_context_free(context, search->phases[k].views,
+                         search->phases[k].count * sizeof(cns_view), CNS_ALIGN_DEFAULT);
+    }
+    cns_context_free(context, search->phases, search->phase_capacity * sizeof *search->phases,
+                     CNS_ALIGN_DEFAULT);
+    cns_context_free(context, search->assumptions,
+                     search->assumption_capacity * sizeof *search->assumptions, CNS_ALIGN_DEFAULT);
+    cns_context_free(context, search->outputs, search->output_capacity * sizeof *search->outputs,
+                     CNS_ALIGN_DEFAULT);
+    cns_context_free(context, search->core.data, search->core.capacity * sizeof(cns_fact),
+                     CNS_ALIGN_DEFAULT);
+}
+
+cns_status cns_search_add_phase(cns_search *search, const cns_view *views, uint32_t count,
+                                cns_choose_var var_rule, cns_choose_value value_rule) {
+    cns_state *s = search->state;
+    if (count == 0) {
+        return CNS_OK;
+    }
+    if (!cns_grow(s, &search->phases, sizeof *search->phases, &search->phase_capacity,
+                  search->phase_count + 1)) {
+        return s->status;
+    }
+    cns_view *copy = cns_context_alloc(s->context, count * sizeof *copy, CNS_ALIGN_DEFAULT);
+    if (copy == NULL) {
+        return s->status = cns_context_memory_status(s->context, count * sizeof *copy);
+    }
+    memcpy(copy, views, count * sizeof *copy);
+    search->phases[search->phase_count++] = (cns_phase){copy, count, var_rule, value_rule, 0};
+    return CNS_OK;
+}
+
+cns_status cns_search_add_output(cns_search *search, cns_view view) {
+    if (!cns_grow(search->state, &search->outputs, sizeof *search->outputs,
+                  &search->output_capacity, search->output_count + 1)) {
+        return search->state->status;
+    }
+    search->outputs[search->output_count++] = view;
+    return CNS_OK;
+}
+
+cns_status cns_search_assume(cns_search *search, const cns_lit *lits, uint32_t count) {
+    if (!cns_grow(search->state, &search->assumptions, sizeof *lits, &search->assumption_capacity,
+                  count)) {
+        return search->state->status;
+    }
+    if (count > 0) {
+        memcpy(search->assumptions, lits, count * sizeof *lits);
+    }
+    search->assumption_count = count;
+    cns_backtrack(search->state, 0);
+    return CNS_OK;
+}
+
+/* ---- restarts ------------------------------------------------------------------------------- */
+
+/* 1 1 2 1 1 2 4 ...: the k-th term, from 0 on (Luby, Sinclair, Zuckerman 1993). */
+static uint64_t luby(uint64_t k) {
+    uint64_t size = 1;
+    unsigned exponent = 0;
+    while (size < k + 1) {
+        size = 2 * size + 1;
+        exponent++;
+    }
+    while (size - 1 != k) {
+        size = (size - 1) / 2;
+        exponent--;
+        k %= size;
+    }
+    return UINT64_C(1) << exponent;
+}
+
+static uint64_t restart_length(const cns_search *search) {
+    uint64_t k = search->restart_number;
+    double scale = search->restart_scale;
+    double length;
+    switch (search->restart) {
+    case CNS_RESTART_NONE:
+        return UINT64_MAX;
+    case CNS_RESTART_GEOMETRIC:
+        length = scale * pow(search->restart_base, (double)k);
+        break;
+    case CNS_RESTART_LINEAR:
+        length = scale * (double)(k + 1);
+        break;
+    case CNS_RESTART_CONSTANT:
+        length = scale;
+        break;
+    default:
+        length = scale * (double)luby(k);
+    }
+    return length < 1 ? 1 : length > 1e18 ? UINT64_MAX : (uint64_t)length;
+}
+
+void cns_search_reset(cns_search *search) {
+    search->restart_number = 0;
+    search->reduce_step = REDUCE_FIRST;
+    search->reduce_at = search->state->counters.conflicts + REDUCE_FIRST;
+    if (search->restart_scale <= 0) {
+        search->restart_scale = LUBY_SCALE;
+    }
+    if (search->restart_base <= 0) {
+        search->restart_base = 1.5;
+    }
+    search->conflicts_left = restart_length(search);
+    search->by_activity = search->free && search->phase_count == 0;
+}
+
+static void restart(cns_search *search) {
+    cns_state *s = search->state;
+    search->restart_number++;
+    search->conflicts_left = restart_length(search);
+    if (search->free) {
+        search->by_activity = search->phase_count == 0 || !search->by_activity;
+    }
+    s->counters.restarts++;
+    cns_backtrack(s, 0);
+}
+
+/* ---- assumptions ---------------------------------------------------------------------------- */
+
+/* The assumption cannot hold: which of the earlier ones are behind that. */
+static void find_core(cns_search *search, cns_lit lit) {
+    cns_state *s = search->state;
+    cns_facts failed = {NULL, 0, 0};
+    search->core.count = 0;
+    if (cns_facts_push(s, &failed, cns_fact_lit(lit ^ 1)) &&
+        cns_decisions_behind(s, &failed, &search->core)) {
+        cns_facts_push(s, &search->core, cns_fact_lit(lit));
+    }
+    cns_context_free(s->context, failed.data, failed.capacity * sizeof *failed.data,
+                     CNS_ALIGN_DEFAULT);
+    search->core_found = true;
+}
+
+/* ---- the machine ---------------------------------------------------------------------------- */
+
+static bool apply(cns_state *s, cns_fact fact) {
+    return fact.is_bound ? cns_raise(s, fact.id, fact.value, CNS_REASON_NONE)
+                         : cns_enqueue(s, fact.id, CNS_REASON_NONE);
+}
+
+/* One level more: an assumption, or a decision. */
+static cns_search_result descend(cns_search *search) {
+    cns_state *s = search->state;
+    cns_fact fact;
+    if (s->level < search->assumption_count) {
+        cns_lit lit = search->assumptions[s->level];
+        if (cns_is_false(s, lit)) {
+            find_core(search, lit);
+            return s->status == CNS_OK ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
+        }
+        fact = cns_fact_lit(lit);
+    } else if (!cns_choose(search, &fact)) {
+        return s->status == CNS_OK ? CNS_SEARCH_SOLUTION : CNS_SEARCH_ERROR;
+    } else {
+        s->counters.decisions++;
+    }
+    cns_new_level(s);
+    if (s->status == CNS_OK && !apply(s, fact)) {
+        s->has_conflict = true; /* a decision on a bound may run into removed values */
+    }
+    return s->status == CNS_OK ? CNS_SEARCH_PAUSED : CNS_SEARCH_ERROR;
+}
+
+/* Housekeeping that is due at a fixpoint. */
+static bool tidy(cns_search *search) {
+    cns_state *s = search->state;
+    if (s->counters.conflicts >= search->reduce_at) {
+        search->reduce_step += REDUCE_STEP;
+        search->reduce_at = s->counters.conflicts + search->reduce_step;
+        if (!cns_reduce_clauses(s)) {
+            return false;
+        }
+        if (s->level == 0) {
+            cns_reclaim_atoms(s);
+        }
+    }
+    return true;
+}
+
+cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end) {
+    cns_state *s = search->state;
+    s->ticks_end = ticks_end;
+    search->core_found = false;
+    while (s->ticks < ticks_end) {
+        cns_progress progress = cns_propagate(s);
+        if (progress == CNS_PAUSED) {
+            return s->status == CNS_OK ? CNS_SEARCH_PAUSED : CNS_SEARCH_ERROR;
+        }
+        if (progress == CNS_CONFLICT) {
+            if (!cns_resolve_conflict(s)) {
+                return s->status == CNS_OK ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
+            }
+            search->conflicts_left -= search->conflicts_left > 0;
+            continue;
+        }
+        if (!tidy(search)) {
+            return CNS_SEARCH_ERROR;
+        }
+        if (search->conflicts_left == 0 && s->level > 0) {
+            restart(search);
+            continue;
+        }
+        cns_search_result result = descend(search);
+        if (result != CNS_SEARCH_PAUSED) {
+            return result;
+        }
+    }
+    return CNS_SEARCH_PAUSED;
+}
+
+/* ---- behind a solution ---------------------------------------------------------------------- */
+
+void cns_search_improve(cns_search *search, int64_t limit) {
+    cns_state *s = search->state;
+    s->objective_limit = limit;
+}
+
+/* The literals that some output has another value; all are false now. */
+static bool exclusion(cns_search *search, cns_lit **lits, uint32_t *count, uint32_t *capacity) {
+    cns_state *s = search->state;
+    for (uint32_t k = 0; k < search->output_count; k++) {
+        cns_view v = search->outputs[k];
+        cns_lit lit = cns_view_lit_eq(s, v, cns_view_low(s, v));
+        if (lit == CNS_LIT_NONE || !cns_grow(s, lits, sizeof **lits, capacity, *count + 1)) {
+            return false;
+        }
+        if (s->position[lit >> 1] != 0) {
+            (*lits)[(*count)++] = lit ^ 1;
+        }
+    }
+    return true;
+}
+
+/* Puts the two literals that become open last at the front. */
+static void latest_first(const cns_state *s, cns_lit *lits, uint32_t count) {
+    for (uint32_t place = 0; place < 2 && place < count; place++) {
+        uint32_t best = place;
+        for (uint32_t i = place + 1; i < count; i++) {
+            if (s->position[lits[i] >> 1] > s->position[lits[best] >> 1]) {
+                best = i;
+            }
+        }
+        cns_lit lit = lits[place];
+        lits[place] = lits[best];
+        lits[best] = lit;
+    }
+}
+
+bool cns_search_exclude(cns_search *search) {
+    cns_state *s = search->state;
+    cns_lit *lits = NULL;
+    uint32_t count = 0;
+    uint32_t capacity = 0;
+    bool done = exclusion(search, &lits, &count, &capacity);
+    if (done && count == 0) {
+        s->failed = true;
+        done = false;
+    } else if (done && count == 1) {
+        cns_lit lit = lits[0];
+        cns_backtrack(s, 0);
+        done = cns_add_clause(s, &lit, 1);
+    } else if (done) {
+        latest_first(s, lits, count);
+        done = cns_store_clause(s, lits, count, CNS_CLAUSE_PERMANENT, 0) != UINT32_MAX;
+        s->conflict.count = 0;
+        s->conflict_propagator = UINT32_MAX;
+        for (uint32_t i = 0; done && i < count; i++) {
+            done = cns_facts_push(s, &s->conflict, cns_fact_lit(lits[i] ^ 1));
+        }
+        s->has_conflict = done;
+    }
+    cns_context_free(s->context, lits, capacity * sizeof *lits, CNS_ALIGN_DEFAULT);
+    return done;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/search.h - deciding, restarting, solutions: the machine that drives a state.
+ *
+ * A flat machine: cns_search_run goes on from wherever it stopped. Free search alternates between
+ * the phases that the model asks for and activity, on restarts, as Chuffed does. The state is at a
+ * fixpoint with everything fixed when a solution is reported; the next run goes on behind it.
+ */
+#ifndef CNS_SOLVER_SEARCH_H
+#define CNS_SOLVER_SEARCH_H
+
+#include "cns/solver.h"
+#include "solver/state.h"
+
+typedef struct cns_phase {
+    cns_view *views;
+    uint32_t count;
+    cns_choose_var var_rule;
+    cns_choose_value value_rule;
+    int64_t first; /* views before it are fixed; restored on backtracking */
+} cns_phase;
+
+typedef struct cns_search {
+    cns_state *state;
+    cns_phase *phases;
+    uint32_t phase_count, phase_capacity;
+    cns_lit *assumptions;
+    uint32_t assumption_count, assumption_capacity;
+    cns_view *outputs; /* what tells solutions apart; without any: all integers and Booleans */
+    uint32_t output_count, output_capacity;
+
+    bool free;        /* activity takes part */
+    bool by_activity; /* in free search: which of the two has its turn */
+    cns_restart_policy restart;
+    double restart_scale, restart_base;
+    uint64_t restart_number;
+    uint64_t conflicts_left; /* until the next restart */
+    uint64_t reduce_at;      /* conflicts */
+    uint64_t reduce_step;
+    uint64_t simplified_at; /* Booleans fixed at the root when clauses were simplified last */
+
+    bool at_solution; /* reported; the next run has to leave it */
+    cns_facts core;   /* decisions that failed, when the assumptions cannot hold */
+    bool core_found;
+} cns_search;
+
+void cns_search_init(cns_search *search, cns_state *state);
+void cns_search_deinit(cns_search *search);
+/* Copies views. */
+cns_status cns_search_add_phase(cns_search *search, const cns_view *views, uint32_t count,
+                                cns_choose_var var_rule, cns_choose_value value_rule);
+cns_status cns_search_add_output(cns_search *search, cns_view view);
+cns_status cns_search_assume(cns_search *search, const cns_lit *lits, uint32_t count);
+/* Begins anew at the root: restart counters, alternation. */
+void cns_search_reset(cns_search *search);
+
+typedef enum cns_search_result {
+    CNS_SEARCH_PAUSED, /* ticks are used up */
+    CNS_SEARCH_SOLUTION,
+    CNS_SEARCH_EXHAUSTED, /* state->failed, or core_found */
+    CNS_SEARCH_ERROR      /* state->status */
+} cns_search_result;
+
+/* Runs until state->ticks reaches `ticks_end`. */
+cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end);
+/* After a solution: only solutions with objective <= limit are left. */
+void cns_search_improve(cns_search *search, int64_t limit);
+/* After a solution: excludes all that agree with it on the outputs. False: none is left (failed),
+ * or memory gave out. */
+bool cns_search_exclude(cns_search *search);
+
+/* ---- branch.c ------------------------------------------------------------------------------- */
+
+/* The next decision: a fact that is neither true nor false. False: all is fixed, or memory gave
+ * out. */
+bool cns_choose(cns_search *search, cns_fact *out);
+
+#endif
