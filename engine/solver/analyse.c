@@ -575,20 +575,16 @@ bool cns_resolve_conflict(cns_state *s) {
 
 /* ---- decisions ------------------------------------------------------------------------------ */
 
-bool cns_decisions_behind(cns_state *s, const cns_facts *facts, cns_facts *out) {
+bool cns_decisions_behind(cns_state *s, cns_fact fact, uint32_t *levels, uint32_t *count) {
     analysis a = {s, 0, true};
     s->learnt_facts.count = 0;
-    bool done = true;
-    for (uint32_t i = 0; done && i < facts->count; i++) {
-        done = add_fact(&a, facts->data[i]);
-    }
+    bool done = add_fact(&a, fact);
     for (uint32_t p = s->trail_count; done && p-- > 1;) {
-        cns_fact fact;
         if (!demanded(s, p, &fact)) {
             continue;
         }
         if (cns_reason_tag(s->trail[p].reason) == CNS_REASON_NONE) {
-            done = cns_facts_push(s, out, fact);
+            levels[(*count)++] = s->trail[p].level;
             continue;
         }
         s->explanation.count = 0;

@@ -29,7 +29,7 @@ void cns_search_deinit(cns_search *search) {
                      search->assumption_capacity * sizeof *search->assumptions, CNS_ALIGN_DEFAULT);
     cns_context_free(context, search->outputs, search->output_capacity * sizeof *search->outputs,
                      CNS_ALIGN_DEFAULT);
-    cns_context_free(context, search->core.data, search->core.capacity * sizeof(cns_fact),
+    cns_context_free(context, search->core, search->core_capacity * sizeof *search->core,
                      CNS_ALIGN_DEFAULT);
 }
 
@@ -141,18 +141,21 @@ static void restart(cns_search *search) {
 
 /* ---- assumptions ---------------------------------------------------------------------------- */
 
-/* The assumption cannot hold: which of the earlier ones are behind that. */
-static void find_core(cns_search *search, cns_lit lit) {
+/* The next assumption is false: which of the earlier ones are behind that. */
+static bool find_core(cns_search *search, cns_lit lit) {
     cns_state *s = search->state;
-    cns_facts failed = {NULL, 0, 0};
-    search->core.count = 0;
-    if (cns_facts_push(s, &failed, cns_fact_lit(lit ^ 1)) &&
-        cns_decisions_behind(s, &failed, &search->core)) {
-        cns_facts_push(s, &search->core, cns_fact_lit(lit));
-    }
-    cns_context_free(s->context, failed.data, failed.capacity * sizeof *failed.data,
-                     CNS_ALIGN_DEFAULT);
     search->core_found = true;
+    search->core_count = 0;
+    uint32_t own = s->level;
+    if (!cns_grow(s, &search->core, sizeof *search->core, &search->core_capacity, own + 1) ||
+        !cns_decisions_behind(s, cns_fact_lit(lit ^ 1), search->core, &search->core_count)) {
+        return false;
+    }
+    for (uint32_t k = 0; k < search->core_count; k++) {
+        search->core[k]--; /* level k + 1 is assumption k */
+    }
+    search->core[search->core_count++] = own;
+    return true;
 }
 
 /* ---- the machine ---------------------------------------------------------------------------- */
@@ -169,8 +172,7 @@ static cns_search_result descend(cns_search *search) {
     if (s->level < search->assumption_count) {
         cns_lit lit = search->assumptions[s->level];
         if (cns_is_false(s, lit)) {
-            find_core(search, lit);
-            return s->status == CNS_OK ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
+            return find_core(search, lit) ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
         }
         fact = cns_fact_lit(lit);
     } else if (!cns_choose(search, &fact)) {
@@ -205,6 +207,7 @@ cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end) {
     cns_state *s = search->state;
     s->ticks_end = ticks_end;
     search->core_found = false;
+    search->core_count = 0;
     while (s->ticks < ticks_end) {
         cns_progress progress = cns_propagate(s);
         if (progress == CNS_PAUSED) {
@@ -233,6 +236,16 @@ cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end) {
 }
 
 /* ---- behind a solution ---------------------------------------------------------------------- */
+
+void cns_search_keep(cns_search *search) {
+    cns_state *s = search->state;
+    for (uint32_t n = 0; n < s->int_count; n++) {
+        s->int_best[n] = cns_low(s, 2 * n);
+    }
+    for (uint32_t n = 0; n < s->bool_count; n++) {
+        s->best_phase[n] = s->value[2 * n];
+    }
+}
 
 void cns_search_improve(cns_search *search, int64_t limit) {
     cns_state *s = search->state;

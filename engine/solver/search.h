@@ -39,8 +39,9 @@ typedef struct cns_search {
     uint64_t reduce_step;
     uint64_t simplified_at; /* Booleans fixed at the root when clauses were simplified last */
 
-    bool at_solution; /* reported; the next run has to leave it */
-    cns_facts core;   /* decisions that failed, when the assumptions cannot hold */
+    int64_t objective_offset; /* objective = its term + this */
+    uint32_t *core;           /* indices of assumptions that cannot hold together with the model */
+    uint32_t core_count, core_capacity;
     bool core_found;
 } cns_search;
 
@@ -63,6 +64,8 @@ typedef enum cns_search_result {
 
 /* Runs until state->ticks reaches `ticks_end`. */
 cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end);
+/* At a solution: its values are the ones to try first from now on. */
+void cns_search_keep(cns_search *search);
 /* After a solution: only solutions with objective <= limit are left. */
 void cns_search_improve(cns_search *search, int64_t limit);
 /* After a solution: excludes all that agree with it on the outputs. False: none is left (failed),

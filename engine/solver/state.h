@@ -610,7 +610,8 @@ bool cns_resolve_conflict(cns_state *state);
 /* Appends the facts that `reason` gives for `fact` at `position`. */
 bool cns_explain(cns_state *state, cns_reason reason, cns_fact fact, uint32_t position,
                  cns_facts *out);
-/* Which decisions (facts) imply `fact`'s falsity or the conflict: appended to out. */
-bool cns_decisions_behind(cns_state *state, const cns_facts *facts, cns_facts *out);
+/* The levels whose decisions are behind `fact`, which holds: appended to `levels`, which has room
+ * for state->level of them. */
+bool cns_decisions_behind(cns_state *state, cns_fact fact, uint32_t *levels, uint32_t *count);
 
 #endif

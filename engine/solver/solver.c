@@ -1,0 +1,711 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/solver.c - the public solver: a model, a state made from it, and steps of the search.
+ *
+ * The model takes what is added; the next step loads it. Every solution is read back into values of
+ * the model's variables and judged by the model's evaluator before anyone sees it.
+ */
+#include "solver/load.h"
+#include "solver/search.h"
+
+#include "base/os.h"
+
+#include <string.h>
+
+#define SLICE UINT64_C(400000) /* ticks between looks at the clock and at cancellation */
+
+struct cns_solver {
+    cns_context *context;
+    cns_model model;
+    cns_state state;
+    cns_loader loader;
+    cns_search search;
+    cns_solve_options options;
+    uint64_t seed;
+    uint32_t loaded_phases;
+    bool begun;    /* the first step was taken */
+    bool dirty;    /* something was added since the last step */
+    bool narrowed; /* solutions were excluded, or an objective bounded: what was learnt since holds
+                    * for what is left only */
+    bool at_solution;
+    bool complete;
+    uint64_t began; /* clock of the first step */
+    uint64_t setup_time, search_time;
+    uint64_t conflicts_before; /* of the limit's period */
+    int64_t *values;           /* of the last solution */
+    uint32_t value_count, value_capacity;
+    bool has_solution;
+    int64_t objective, bound;
+    uint64_t solutions;
+    cns_var *assumptions;
+    uint32_t assumption_count, assumption_capacity;
+    cns_var *core;
+    uint32_t core_count, core_capacity;
+    bool core_valid;
+    _Atomic bool cancelled;
+};
+
+/* ---- creation ------------------------------------------------------------------------------- */
+
+static cns_status open_state(cns_solver *solver) {
+    cns_status status = cns_state_init(&solver->state, solver->context, solver->seed);
+    if (status == CNS_OK) {
+        cns_loader_init(&solver->loader, &solver->model, &solver->state);
+        cns_search_init(&solver->search, &solver->state);
+        solver->loaded_phases = 0;
+        solver->narrowed = false;
+    }
+    return status;
+}
+
+static void close_state(cns_solver *solver) {
+    cns_search_deinit(&solver->search);
+    cns_loader_deinit(&solver->loader);
+    cns_state_deinit(&solver->state);
+}
+
+cns_status cns_solver_create(cns_context *context, const cns_solver_config *config,
+                             cns_solver **out) {
+    if (context == NULL || out == NULL) {
+        return cns_fail(context, CNS_E_INVALID, "cns_solver_create: context and out are needed");
+    }
+    if (config != NULL && config->size != sizeof *config) {
+        return cns_fail(context, CNS_E_INVALID, "cns_solver_create: config.size is not known");
+    }
+    cns_solver *solver = cns_context_calloc(context, sizeof *solver);
+    if (solver == NULL) {
+        return cns_context_memory_status(context, sizeof *solver);
+    }
+    solver->context = context;
+    solver->seed = config != NULL ? config->seed : 0;
+    cns_status status = cns_model_init(&solver->model, context);
+    if (status != CNS_OK) {
+        goto free_solver;
+    }
+    status = open_state(solver);
+    if (status != CNS_OK) {
+        goto free_model;
+    }
+    solver->options.size = sizeof solver->options;
+    *out = solver;
+    return CNS_OK;
+free_model:
+    cns_model_deinit(&solver->model);
+free_solver:
+    cns_context_free(context, solver, sizeof *solver, CNS_ALIGN_DEFAULT);
+    return status;
+}
+
+void cns_solver_destroy(cns_solver *solver) {
+    if (solver == NULL) {
+        return;
+    }
+    cns_context *context = solver->context;
+    close_state(solver);
+    cns_model_deinit(&solver->model);
+    cns_context_free(context, solver->values, solver->value_capacity * sizeof(int64_t),
+                     CNS_ALIGN_DEFAULT);
+    cns_context_free(context, solver->assumptions, solver->assumption_capacity * sizeof(cns_var),
+                     CNS_ALIGN_DEFAULT);
+    cns_context_free(context, solver->core, solver->core_capacity * sizeof(cns_var),
+                     CNS_ALIGN_DEFAULT);
+    cns_context_free(context, solver, sizeof *solver, CNS_ALIGN_DEFAULT);
+}
+
+/* ---- the model ------------------------------------------------------------------------------ */
+
+#define NEED(solver)                                                                               \
+    do {                                                                                           \
+        if ((solver) == NULL) {                                                                    \
+            return CNS_E_INVALID;                                                                  \
+        }                                                                                          \
+    } while (0)
+
+static cns_status changed(cns_solver *solver, cns_status status) {
+    if (status == CNS_OK) {
+        solver->dirty = true;
+        solver->complete = false;
+        solver->core_valid = false;
+    }
+    return status;
+}
+
+cns_status cns_solver_new_int(cns_solver *solver, int64_t low, int64_t high, const char *name,
+                              cns_var *out) {
+    NEED(solver);
+    return changed(solver,
+                   cns_model_new_var(&solver->model, (const int64_t[]){low, high}, 1, name, out));
+}
+
+cns_status cns_solver_new_int_ranges(cns_solver *solver, const int64_t *ranges, size_t count,
+                                     const char *name, cns_var *out) {
+    NEED(solver);
+    return changed(solver, cns_model_new_var(&solver->model, ranges, count, name, out));
+}
+
+cns_status cns_solver_new_bool(cns_solver *solver, const char *name, cns_var *out) {
+    return cns_solver_new_int(solver, 0, 1, name, out);
+}
+
+cns_status cns_solver_constant(cns_solver *solver, int64_t value, cns_var *out) {
+    NEED(solver);
+    return changed(solver, cns_model_constant(&solver->model, value, out));
+}
+
+uint32_t cns_solver_variable_count(const cns_solver *solver) {
+    return solver == NULL ? 0 : solver->model.variable_count;
+}
+
+uint32_t cns_solver_constraint_count(const cns_solver *solver) {
+    return solver == NULL ? 0 : solver->model.constraint_count;
+}
+
+static cns_status no_variable(const cns_solver *solver, const char *function, cns_var var) {
+    return cns_fail(solver->context, CNS_E_INVALID, "%s: there is no variable %d", function,
+                    (int)var);
+}
+
+cns_status cns_solver_bounds(const cns_solver *solver, cns_var var, int64_t *low, int64_t *high) {
+    NEED(solver);
+    if (!cns_model_is_var(&solver->model, var)) {
+        return no_variable(solver, "cns_solver_bounds", var);
+    }
+    if (low != NULL) {
+        *low = cns_model_low(&solver->model, var);
+    }
+    if (high != NULL) {
+        *high = cns_model_high(&solver->model, var);
+    }
+    return CNS_OK;
+}
+
+const char *cns_solver_variable_name(const cns_solver *solver, cns_var var) {
+    if (solver == NULL || var < 0 || !cns_model_is_var(&solver->model, var)) {
+        return NULL;
+    }
+    return cns_model_text(&solver->model, solver->model.variables[var].name);
+}
+
+cns_status cns_solver_mark_output(cns_solver *solver, cns_var var) {
+    NEED(solver);
+    return changed(solver, cns_model_mark_output(&solver->model, var));
+}
+
+cns_status cns_solver_add(cns_solver *solver, const cns_constraint *constraint) {
+    NEED(solver);
+    return changed(solver, cns_model_add(&solver->model, constraint));
+}
+
+cns_status cns_solver_set_goal(cns_solver *solver, cns_goal goal, cns_var var) {
+    NEED(solver);
+    return changed(solver, cns_model_set_goal(&solver->model, goal, var));
+}
+
+cns_status cns_solver_add_search(cns_solver *solver, const cns_var *vars, size_t count,
+                                 cns_choose_var var_rule, cns_choose_value value_rule) {
+    NEED(solver);
+    return changed(solver, cns_model_add_phase(&solver->model, vars, count, var_rule, value_rule));
+}
+
+cns_status cns_solver_hint(cns_solver *solver, cns_var var, int64_t value) {
+    NEED(solver);
+    return changed(solver, cns_model_hint(&solver->model, var, value));
+}
+
+cns_status cns_solver_set_options(cns_solver *solver, const cns_solve_options *options) {
+    NEED(solver);
+    if (options != NULL && options->size != sizeof *options) {
+        return cns_fail(solver->context, CNS_E_INVALID,
+                        "cns_solver_set_options: options.size is not known");
+    }
+    memset(&solver->options, 0, sizeof solver->options);
+    if (options != NULL) {
+        solver->options = *options;
+    }
+    solver->dirty = true;
+    return CNS_OK;
+}
+
+cns_status cns_solver_assume(cns_solver *solver, const cns_var *literals, size_t count) {
+    NEED(solver);
+    for (size_t k = 0; k < count; k++) {
+        if (!cns_model_is_literal(&solver->model, literals[k])) {
+            return cns_fail(solver->context, CNS_E_INVALID,
+                            "cns_solver_assume: element %zu is no Boolean variable", k);
+        }
+    }
+    if (count > INT32_MAX || !cns_grow(&solver->state, &solver->assumptions, sizeof(cns_var),
+                                       &solver->assumption_capacity, (uint32_t)count)) {
+        return CNS_E_NOMEM;
+    }
+    if (count > 0) {
+        memcpy(solver->assumptions, literals, count * sizeof *literals);
+    }
+    solver->assumption_count = (uint32_t)count;
+    return changed(solver, CNS_OK);
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+static cns_status load_phases(cns_solver *solver) {
+    const cns_model *m = &solver->model;
+    cns_state *s = &solver->state;
+    for (; solver->loaded_phases < m->phase_count; solver->loaded_phases++) {
+        const cns_model_phase *phase = &m->phases[solver->loaded_phases];
+        uint32_t count = phase->vars.count;
+        size_t size = (count + 1) * sizeof(cns_view);
+        cns_view *views = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
+        if (views == NULL) {
+            return s->status = cns_context_memory_status(s->context, size);
+        }
+        for (uint32_t k = 0; k < count && s->status == CNS_OK; k++) {
+            cns_load_view(&solver->loader, m->vars[phase->vars.start + k], &views[k]);
+        }
+        if (s->status == CNS_OK) {
+            cns_search_add_phase(&solver->search, views, count, phase->var_rule, phase->value_rule);
+        }
+        cns_context_free(s->context, views, size, CNS_ALIGN_DEFAULT);
+        if (s->status != CNS_OK) {
+            return s->status;
+        }
+    }
+    return CNS_OK;
+}
+
+static cns_status load_outputs(cns_solver *solver) {
+    const cns_model *m = &solver->model;
+    cns_state *s = &solver->state;
+    if (solver->options.all_solutions == 0 || m->goal != CNS_SATISFY) {
+        return CNS_OK;
+    }
+    solver->search.output_count = 0;
+    for (uint32_t v = 0; v < m->variable_count && s->status == CNS_OK; v++) {
+        cns_view view;
+        if ((!m->any_output || m->variables[v].output) &&
+            cns_load_view(&solver->loader, (cns_var)v, &view) && !cns_view_fixed(s, view)) {
+            cns_search_add_output(&solver->search, view);
+        }
+    }
+    return s->status;
+}
+
+static cns_status load_goal(cns_solver *solver) {
+    cns_state *s = &solver->state;
+    s->objective = CNS_TERM_ZERO;
+    s->objective_limit = INT64_MAX;
+    if (solver->model.goal == CNS_SATISFY) {
+        return CNS_OK;
+    }
+    cns_view view;
+    if (!cns_load_view(&solver->loader, solver->model.objective, &view)) {
+        return s->status;
+    }
+    view = solver->model.goal == CNS_MAXIMIZE ? cns_view_negate(view) : view;
+    s->objective = view.term;
+    solver->search.objective_offset = view.offset;
+    return CNS_OK;
+}
+
+static void load_hints(cns_solver *solver) {
+    const cns_model *m = &solver->model;
+    cns_state *s = &solver->state;
+    for (uint32_t v = 0; v < m->variable_count && v < m->hint_capacity; v++) {
+        if (!m->hinted[v]) {
+            continue;
+        }
+        cns_view view;
+        if (cns_model_low(m, (cns_var)v) == 0 && cns_model_high(m, (cns_var)v) == 1) {
+            cns_lit lit = cns_load_lit(&solver->loader, (cns_var)v);
+            if (lit != CNS_LIT_NONE) {
+                s->best_phase[lit >> 1] = (m->hints[v] != 0) != (lit & 1) ? 1 : -1;
+            }
+        } else if (cns_load_view(&solver->loader, (cns_var)v, &view)) {
+            int64_t value = m->hints[v] - view.offset;
+            s->int_best[view.term >> 1] = view.term & 1 ? -value : value;
+        }
+    }
+}
+
+static cns_status load_assumptions(cns_solver *solver) {
+    cns_state *s = &solver->state;
+    uint32_t count = solver->assumption_count;
+    size_t size = (count + 1) * sizeof(cns_lit);
+    cns_lit *lits = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
+    if (lits == NULL) {
+        return s->status = cns_context_memory_status(s->context, size);
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        lits[k] = cns_load_lit(&solver->loader, solver->assumptions[k]);
+    }
+    cns_status status =
+        s->status == CNS_OK ? cns_search_assume(&solver->search, lits, count) : s->status;
+    cns_context_free(s->context, lits, size, CNS_ALIGN_DEFAULT);
+    return status;
+}
+
+static void apply_options(cns_solver *solver) {
+    const cns_solve_options *o = &solver->options;
+    cns_search *search = &solver->search;
+    bool free = o->strategy == CNS_STRATEGY_FREE ||
+                (o->strategy == CNS_STRATEGY_DEFAULT && search->phase_count == 0);
+    search->free = free;
+    search->restart = o->restart;
+    if (o->restart == CNS_RESTART_DEFAULT) {
+        search->restart = free ? CNS_RESTART_LUBY : CNS_RESTART_NONE;
+    }
+    search->restart_scale = o->restart_scale;
+    search->restart_base = o->restart_base;
+    cns_search_reset(search);
+}
+
+/* Brings the state up to the model. */
+static cns_status prepare(cns_solver *solver) {
+    cns_state *s = &solver->state;
+    if (!solver->dirty && solver->begun) {
+        return CNS_OK;
+    }
+    cns_backtrack(s, 0);
+    solver->at_solution = false;
+    if (solver->narrowed) {
+        close_state(solver);
+        cns_status opened = open_state(solver);
+        if (opened != CNS_OK) {
+            return opened;
+        }
+    }
+    cns_status status = cns_load(&solver->loader);
+    if (status == CNS_OK && !s->failed) {
+        status = load_phases(solver);
+        status = status == CNS_OK ? load_outputs(solver) : status;
+        status = status == CNS_OK ? load_goal(solver) : status;
+        status = status == CNS_OK ? load_assumptions(solver) : status;
+        load_hints(solver);
+        s->pinned_count = s->bool_count;
+        apply_options(solver);
+    }
+    solver->dirty = false;
+    return status != CNS_OK ? status : s->status;
+}
+
+/* ---- solutions ------------------------------------------------------------------------------ */
+
+/* Reads, checks and keeps the solution that the search stands at. */
+static cns_status take_solution(cns_solver *solver) {
+    cns_model *m = &solver->model;
+    cns_state *s = &solver->state;
+    if (!cns_grow(s, &solver->values, sizeof(int64_t), &solver->value_capacity,
+                  m->variable_count)) {
+        return s->status;
+    }
+    for (uint32_t v = 0; v < m->variable_count; v++) {
+        solver->values[v] = cns_load_value(&solver->loader, (cns_var)v);
+    }
+    solver->value_count = m->variable_count;
+    solver->has_solution = false;
+    cns_status status = cns_solver_check_values(solver, solver->values, solver->value_count);
+    if (status != CNS_OK) {
+        return status;
+    }
+    solver->has_solution = true;
+    solver->at_solution = true;
+    solver->solutions++;
+    if (m->goal != CNS_SATISFY) {
+        solver->objective = cns_model_value(solver->values, m->objective);
+    }
+    cns_search_keep(&solver->search);
+    return CNS_OK;
+}
+
+cns_status cns_solver_check_values(const cns_solver *solver, const int64_t *values, size_t count) {
+    NEED(solver);
+    const cns_model *m = &solver->model;
+    if (values == NULL || count != m->variable_count) {
+        return cns_fail(solver->context, CNS_E_INVALID,
+                        "cns_solver_check_values: %zu values for %u variables", count,
+                        (unsigned)m->variable_count);
+    }
+    bool holds;
+    uint32_t failed;
+    uint32_t variable = 0;
+    cns_status status = cns_model_evaluate_all(m, values, &holds, &failed, &variable);
+    if (status != CNS_OK || holds) {
+        return status;
+    }
+    if (failed == UINT32_MAX) {
+        return cns_fail(solver->context, CNS_E_CORRUPT,
+                        "the value of variable %u (%s) is not in its domain", (unsigned)variable,
+                        cns_model_text(m, m->variables[variable].name));
+    }
+    const cns_model_constraint *c = &m->constraints[failed];
+    return cns_fail(solver->context, CNS_E_CORRUPT, "constraint %u (%s%s%s) does not hold",
+                    (unsigned)failed, cns_constraint_kind_name((cns_constraint_kind)c->kind),
+                    c->name ? " " : "", cns_model_text(m, c->name));
+}
+
+/* Moves on from a solution that was reported: to better ones, or to others. False: none can be. */
+static bool leave_solution(cns_solver *solver) {
+    cns_state *s = &solver->state;
+    solver->at_solution = false;
+    solver->narrowed = true;
+    if (solver->model.goal != CNS_SATISFY) {
+        cns_search_improve(&solver->search, cns_low(s, s->objective) - 1);
+        return true;
+    }
+    if (solver->options.all_solutions == 0) {
+        return false;
+    }
+    return cns_search_exclude(&solver->search);
+}
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+/* The user's literals for the assumptions that the search found at fault. */
+static cns_status take_core(cns_solver *solver) {
+    cns_state *s = &solver->state;
+    const cns_search *search = &solver->search;
+    if (!cns_grow(s, &solver->core, sizeof(cns_var), &solver->core_capacity, search->core_count)) {
+        return s->status;
+    }
+    solver->core_count = search->core_count;
+    for (uint32_t k = 0; k < search->core_count; k++) {
+        solver->core[k] = solver->assumptions[search->core[k]];
+    }
+    solver->core_valid = true;
+    return CNS_OK;
+}
+
+static bool limit_reached(const cns_solver *solver) {
+    const cns_solve_options *o = &solver->options;
+    if (atomic_load_explicit(&solver->cancelled, memory_order_relaxed)) {
+        return true;
+    }
+    if (o->time_limit != 0 && cns_os_clock() - solver->began >= o->time_limit) {
+        return true;
+    }
+    return o->conflict_limit != 0 &&
+           solver->state.counters.conflicts - solver->conflicts_before >= o->conflict_limit;
+}
+
+/* Runs slices until something is to be said. */
+static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
+    cns_state *s = &solver->state;
+    uint64_t end = ticks == 0 ? UINT64_MAX : s->ticks + ticks;
+    for (;;) {
+        if (limit_reached(solver)) {
+            *out = CNS_STOPPED;
+            return CNS_OK;
+        }
+        if (s->ticks >= end) {
+            *out = CNS_RUNNING;
+            return CNS_OK;
+        }
+        uint64_t slice = end - s->ticks < SLICE ? end : s->ticks + SLICE;
+        switch (cns_search_run(&solver->search, slice)) {
+        case CNS_SEARCH_PAUSED:
+            break;
+        case CNS_SEARCH_SOLUTION: {
+            cns_status status = take_solution(solver);
+            if (status == CNS_OK) {
+                *out = CNS_SOLUTION;
+            }
+            return status;
+        }
+        case CNS_SEARCH_EXHAUSTED:
+            *out = CNS_COMPLETE;
+            solver->complete = true;
+            return take_core(solver);
+        case CNS_SEARCH_ERROR:
+            return s->status;
+        }
+    }
+}
+
+/* Memory that gave out leaves the state at its root, usable once there is memory again. */
+static cns_status recover(cns_solver *solver, cns_status status) {
+    cns_state *s = &solver->state;
+    if (status == CNS_E_NOMEM || status == CNS_E_LIMIT) {
+        s->status = CNS_OK;
+        s->has_conflict = false;
+        cns_backtrack(s, 0);
+        solver->at_solution = false;
+        solver->dirty = true;
+    }
+    return status;
+}
+
+cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
+    NEED(solver);
+    if (out == NULL) {
+        return cns_fail(solver->context, CNS_E_INVALID, "cns_solver_step: out is needed");
+    }
+    uint64_t start = cns_os_clock();
+    if (!solver->begun) {
+        solver->began = start;
+        solver->conflicts_before = solver->state.counters.conflicts;
+    }
+    cns_status status = prepare(solver);
+    if (!solver->begun) {
+        solver->begun = true;
+        solver->setup_time = cns_os_clock() - start;
+        start = cns_os_clock();
+    }
+    if (status != CNS_OK) {
+        return recover(solver, status);
+    }
+    if (solver->complete || solver->state.failed ||
+        (solver->at_solution && !leave_solution(solver))) {
+        if (solver->state.status != CNS_OK) {
+            return recover(solver, solver->state.status);
+        }
+        solver->complete = true;
+        *out = CNS_COMPLETE;
+        return CNS_OK;
+    }
+    cns_outcome outcome = CNS_RUNNING;
+    status = search(solver, ticks, &outcome);
+    solver->search_time += cns_os_clock() - start;
+    if (status != CNS_OK) {
+        return recover(solver, status);
+    }
+    *out = outcome;
+    return CNS_OK;
+}
+
+void cns_solver_cancel(cns_solver *solver) {
+    if (solver != NULL) {
+        atomic_store_explicit(&solver->cancelled, true, memory_order_relaxed);
+    }
+}
+
+cns_status cns_solver_restart(cns_solver *solver) {
+    NEED(solver);
+    cns_backtrack(&solver->state, 0);
+    atomic_store_explicit(&solver->cancelled, false, memory_order_relaxed);
+    solver->begun = false;
+    solver->at_solution = false;
+    solver->has_solution = false;
+    solver->complete = false;
+    solver->dirty = true;
+    return CNS_OK;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+cns_status cns_solver_value(const cns_solver *solver, cns_var var, int64_t *out) {
+    NEED(solver);
+    if (!cns_model_is_var(&solver->model, var)) {
+        return no_variable(solver, "cns_solver_value", var);
+    }
+    uint32_t index = (uint32_t)(var >= 0 ? var : ~var);
+    if (!solver->has_solution || index >= solver->value_count) {
+        return cns_fail(solver->context, CNS_E_NOTFOUND, "cns_solver_value: no solution yet");
+    }
+    *out = cns_model_value(solver->values, var);
+    return CNS_OK;
+}
+
+void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
+    if (solver == NULL || out == NULL) {
+        return;
+    }
+    const cns_state *s = &solver->state;
+    cns_memory_stats memory;
+    cns_context_memory(solver->context, &memory);
+    *out = (cns_solver_stats){
+        .nodes = s->counters.decisions,
+        .failures = s->counters.conflicts,
+        .restarts = s->counters.restarts,
+        .propagations = s->counters.propagations,
+        .solutions = solver->solutions,
+        .ticks = s->ticks,
+        .peak_depth = s->counters.peak_depth,
+        .learnt = s->counters.learnt,
+        .learnt_now = s->learnt_count,
+        .literals = s->bool_count,
+        .int_vars = s->int_count,
+        .bool_vars = s->pinned_count,
+        .propagators = s->propagator_count,
+        .clauses = s->original_count,
+        .memory_peak = memory.peak,
+        .setup_time = solver->setup_time,
+        .search_time = solver->search_time,
+        .objective = solver->objective,
+        .has_solution = solver->has_solution,
+        .proved = solver->complete,
+    };
+    if (solver->model.goal != CNS_SATISFY && s->int_count > s->objective >> 1) {
+        int64_t bound = s->root[s->objective] + solver->search.objective_offset;
+        bound = solver->complete && solver->has_solution && solver->model.goal == CNS_MINIMIZE
+                    ? solver->objective
+                    : bound;
+        out->bound = solver->model.goal == CNS_MAXIMIZE ? -bound : bound;
+        if (solver->complete && solver->has_solution) {
+            out->bound = solver->objective;
+        }
+    }
+}
+
+cns_status cns_solver_check(cns_solver *solver) {
+    NEED(solver);
+    return cns_state_check(&solver->state);
+}
+
+/* ---- cores ---------------------------------------------------------------------------------- */
+
+/* Whether the model holds together under the core's literals but one. */
+static cns_status holds_without(cns_solver *solver, uint32_t left_out, bool *holds) {
+    cns_state *s = &solver->state;
+    size_t size = (solver->core_count + 1) * sizeof(cns_lit);
+    cns_lit *lits = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
+    if (lits == NULL) {
+        return cns_context_memory_status(s->context, size);
+    }
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < solver->core_count; k++) {
+        if (k != left_out) {
+            lits[count++] = cns_load_lit(&solver->loader, solver->core[k]);
+        }
+    }
+    cns_status status = cns_search_assume(&solver->search, lits, count);
+    cns_context_free(s->context, lits, size, CNS_ALIGN_DEFAULT);
+    while (status == CNS_OK) {
+        if (limit_reached(solver)) {
+            return cns_fail(s->context, CNS_E_CANCELLED, "cns_solver_core: stopped by a limit");
+        }
+        cns_search_result result = cns_search_run(&solver->search, s->ticks + SLICE);
+        if (result != CNS_SEARCH_PAUSED) {
+            *holds = result == CNS_SEARCH_SOLUTION;
+            return result == CNS_SEARCH_ERROR ? s->status : CNS_OK;
+        }
+    }
+    return status;
+}
+
+cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **literals,
+                           size_t *count) {
+    NEED(solver);
+    if (literals == NULL || count == NULL) {
+        return cns_fail(solver->context, CNS_E_INVALID, "cns_solver_core: outputs are needed");
+    }
+    if (!solver->core_valid || !solver->complete || solver->has_solution) {
+        return cns_fail(solver->context, CNS_E_NOTFOUND,
+                        "cns_solver_core: the last step did not end as infeasible");
+    }
+    for (uint32_t k = 0; minimise && k < solver->core_count;) {
+        bool holds;
+        cns_status status = holds_without(solver, k, &holds);
+        if (status != CNS_OK) {
+            return recover(solver, status);
+        }
+        if (holds) {
+            k++;
+        } else {
+            memmove(solver->core + k, solver->core + k + 1,
+                    (--solver->core_count - k) * sizeof *solver->core);
+        }
+    }
+    cns_backtrack(&solver->state, 0);
+    *literals = solver->core;
+    *count = solver->core_count;
+    return CNS_OK;
+}
