@@ -46,13 +46,22 @@ static cns_status reserve(cns_model *model, void **array, uint32_t *capacity, ui
     cns_context_free((model)->context, (model)->array,                                             \
                      (model)->noun##_capacity * sizeof *(model)->array, CNS_ALIGN_DEFAULT)
 
+/* The pools have room from the start, so that a span of none in them is a pointer all the same. */
 cns_status cns_model_init(cns_model *model, cns_context *context) {
     *model = (cns_model){.context = context};
     cns_status status = RESERVE(model, text, text, 1);
     if (status == CNS_OK) {
-        model->text[model->text_count++] = '\0';
+        status = RESERVE(model, vars, var, 1);
     }
-    return status;
+    if (status == CNS_OK) {
+        status = RESERVE(model, ints, int, 1);
+    }
+    if (status != CNS_OK) {
+        cns_model_deinit(model);
+        return status;
+    }
+    model->text[model->text_count++] = '\0';
+    return CNS_OK;
 }
 
 void cns_model_deinit(cns_model *model) {
@@ -72,6 +81,16 @@ void cns_model_deinit(cns_model *model) {
 
 static size_t name_size(const char *name) {
     return name && name[0] ? strlen(name) + 1 : 0;
+}
+
+/* Room for a name, which may be one that the model gave out: it follows when the text moves. */
+static cns_status reserve_name(cns_model *model, const char **name) {
+    size_t offset = (size_t)((uintptr_t)*name - (uintptr_t)model->text);
+    cns_status status = RESERVE(model, text, text, name_size(*name));
+    if (status == CNS_OK && *name && offset < model->text_count) {
+        *name = model->text + offset;
+    }
+    return status;
 }
 
 /* The append functions require room. */
@@ -158,7 +177,7 @@ cns_status cns_model_new_var(cns_model *model, const int64_t *ranges, size_t cou
         status = RESERVE(model, ints, int, 2 * count);
     }
     if (status == CNS_OK) {
-        status = RESERVE(model, text, text, name_size(name));
+        status = reserve_name(model, &name);
     }
     if (status != CNS_OK) {
         return status;
@@ -270,7 +289,7 @@ cns_status cns_model_mark_output(cns_model *model, cns_var var) {
 
 /* ---- constraints ---------------------------------------------------------------------------- */
 
-static cns_status reserve_constraint(cns_model *model, const cns_constraint *c) {
+static cns_status reserve_constraint(cns_model *model, const cns_constraint *c, const char **name) {
     size_t vars = 0, ints = 0; /* eight arrays of at most 2^31 elements */
     for (int k = 0; k < 4; k++) {
         vars += c->v_count[k];
@@ -284,16 +303,18 @@ static cns_status reserve_constraint(cns_model *model, const cns_constraint *c) 
         status = RESERVE(model, ints, int, ints);
     }
     if (status == CNS_OK) {
-        status = RESERVE(model, text, text, name_size(c->name));
+        status = reserve_name(model, name);
     }
     return status;
 }
 
 cns_status cns_model_add(cns_model *model, const cns_constraint *constraint) {
     cns_status status = cns_model_check(model, constraint);
-    if (status == CNS_OK) {
-        status = reserve_constraint(model, constraint);
+    if (status != CNS_OK) {
+        return status;
     }
+    const char *name = constraint->name;
+    status = reserve_constraint(model, constraint, &name);
     if (status != CNS_OK) {
         return status;
     }
@@ -303,7 +324,7 @@ cns_status cns_model_add(cns_model *model, const cns_constraint *constraint) {
         .condition = (uint8_t)constraint->condition,
         .redundant = constraint->redundant != 0,
         .literal = constraint->condition == CNS_ALWAYS ? 0 : constraint->literal,
-        .name = append_name(model, constraint->name),
+        .name = append_name(model, name),
     };
     for (int k = 0; k < 4; k++) {
         c->v[k] = append_vars(model, constraint->v[k], constraint->v_count[k]);

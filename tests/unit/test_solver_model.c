@@ -226,10 +226,12 @@ static void check_stored(const cns_model *model, const cns_constraint *given) {
     for (int k = 0; k < 4; k++) {
         ck_assert_uint_eq(c->v[k].count, given->v_count[k]);
         ck_assert_uint_eq(c->i[k].count, given->i_count[k]);
-        ck_assert_mem_eq(cns_model_v(model, c, k), given->v[k],
-                         given->v_count[k] * sizeof(cns_var));
-        ck_assert_mem_eq(cns_model_i(model, c, k), given->i[k],
-                         given->i_count[k] * sizeof(int64_t));
+        for (size_t j = 0; j < given->v_count[k]; j++) {
+            ck_assert_int_eq(cns_model_v(model, c, k)[j], given->v[k][j]);
+        }
+        for (size_t j = 0; j < given->i_count[k]; j++) {
+            ck_assert_int_eq(cns_model_i(model, c, k)[j], given->i[k][j]);
+        }
     }
 }
 
@@ -486,6 +488,29 @@ START_TEST(variables_and_domains) {
 }
 END_TEST
 
+/* Names that the model gave out name others, while its text moves. */
+START_TEST(names_may_come_from_the_model) {
+    cns_context *context = support_context();
+    cns_model model;
+    support_status(context, CNS_OK, cns_model_init(&model, context));
+    const char *name = "a name of some length";
+    cns_constraint c = {.size = sizeof c, .kind = CNS_CLAUSE};
+    for (int k = 0; k < 100; k++) {
+        cns_var var;
+        support_status(context, CNS_OK,
+                       cns_model_new_var(&model, (int64_t[]){0, 1}, 1, name, &var));
+        name = cns_model_text(&model, model.variables[var].name);
+        ck_assert_str_eq(name, "a name of some length");
+        c.name = name;
+        support_status(context, CNS_OK, cns_model_add(&model, &c));
+        name = cns_model_text(&model, model.constraints[k].name);
+        ck_assert_str_eq(name, "a name of some length");
+    }
+    cns_model_deinit(&model);
+    support_context_destroy(context);
+}
+END_TEST
+
 START_TEST(constants_are_one_variable_each) {
     cns_context *context = support_context();
     cns_model model;
@@ -682,6 +707,7 @@ int main(void) {
     tcase_add_test(tcase, kinds_and_sizes_are_checked);
     tcase_add_loop_test(tcase, damaged_constraints_are_refused_or_valid, 1, CNS_CONSTRAINT_KINDS);
     tcase_add_test(tcase, variables_and_domains);
+    tcase_add_test(tcase, names_may_come_from_the_model);
     tcase_add_test(tcase, constants_are_one_variable_each);
     tcase_add_test(tcase, goals_phases_hints_outputs);
     tcase_add_test(tcase, a_model_of_many_variables);
