@@ -520,6 +520,10 @@ static bool make_clause(cns_state *s, cns_fact uip, uint32_t back) {
 static bool learn(cns_state *s, cns_fact uip) {
     uint32_t lbd;
     uint32_t back = finish_facts(s, &lbd);
+    if (s->on_inference != NULL && cns_facts_push(s, &s->learnt_facts, uip)) {
+        s->on_inference(s->on_inference_user, s, UINT32_MAX, &s->learnt_facts, NULL);
+        s->learnt_facts.count--;
+    }
     clear_marks(s);
     cns_backtrack(s, back);
     if (!make_clause(s, uip, back)) {

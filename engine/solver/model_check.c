@@ -212,11 +212,9 @@ static cns_status check_condition(const cns_model *model, const cns_constraint *
     case CNS_ALWAYS:
         return CNS_OK;
     case CNS_IF:
-        break;
     case CNS_IF_AND_ONLY:
-        if (!kind->if_and_only) {
-            return cns_fail(model->context, CNS_E_UNSUPPORTED,
-                            "%s: the kind takes no condition CNS_IF_AND_ONLY",
+        if (!kind->conditional) {
+            return cns_fail(model->context, CNS_E_UNSUPPORTED, "%s: the kind takes no condition",
                             cns_constraint_label(c, label));
         }
         break;

@@ -41,7 +41,7 @@ typedef cns_status (*cns_kind_check)(const cns_model *model, const cns_constrain
 
 typedef struct cns_kind {
     const char *name;
-    bool if_and_only; /* takes CNS_IF_AND_ONLY */
+    bool conditional; /* takes CNS_IF and CNS_IF_AND_ONLY */
     cns_argument v[4];
     cns_argument i[4];
     cns_kind_check shape; /* NULL: the table says it all */

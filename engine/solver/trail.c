@@ -147,7 +147,7 @@ static inline uint32_t atom_at_high(const cns_state *s, const cns_int *x, int64_
 /* Moves the bound, and decides the atoms on its way. requires: low < bound <= high. */
 static bool move_bound(cns_state *s, cns_term t, int64_t bound, cns_reason reason) {
     if (s->on_inference != NULL) {
-        report(s, cns_fact_ge(t, bound), reason);
+        report(s, cns_fact_ge(t, cns_weakest_bound(s, t, bound)), reason);
     }
     uint32_t position = 0;
     if (s->level == 0) {

@@ -479,8 +479,8 @@ static void make_constraint(draw *d, int kind) {
         d->c.v[k] = d->v[k];
         d->c.i[k] = d->i[k];
     }
-    if (one_in(d, 2)) {
-        d->c.condition = solver_random_reifies(kind) && one_in(d, 2) ? CNS_IF_AND_ONLY : CNS_IF;
+    if (solver_random_reifies(kind) && one_in(d, 2)) {
+        d->c.condition = one_in(d, 2) ? CNS_IF_AND_ONLY : CNS_IF;
         d->c.literal = literal(d);
     }
     ck_assert_msg(d->sink->add(d->sink->user, &d->c) == CNS_OK, "%s was refused",

@@ -35,7 +35,7 @@ void solver_random_model(cns_rng *rng, int kind, cns_model *model);
 typedef void (*solver_random_visit)(void *user, const int64_t *values);
 uint64_t solver_random_count(const cns_model *model, solver_random_visit visit, void *user);
 
-/* Whether the kind takes CNS_IF_AND_ONLY. */
+/* Whether the kind takes a condition. */
 bool solver_random_reifies(int kind);
 
 /* ---- a solver as a sink --------------------------------------------------------------------- */

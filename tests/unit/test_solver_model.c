@@ -96,7 +96,7 @@ static const row rows[] = {
     {"element", "v0 0 1 v1 0 i1 2", INVALID, "x (v1) has 1 elements and values (i1) 1"},
     {"element", "v0 0 1 v1 0 i0 1 2", INVALID, "base (i0): 2 elements, expected at most 1"},
     {"alldifferent", "", GOOD},
-    {"alldifferent", "v0 0 1 0 i0 3 3 condition 1 3", GOOD},
+    {"alldifferent", "v0 0 1 0 i0 3 3", GOOD},
     {"alldifferent", "v0 0 1 condition 2 3", UNSUPPORTED, "alldifferent: the kind takes no condi"},
     {"alldifferent", "v0 0 -1", INVALID, "element 2 is ~0, but variable 0 is not Boolean"},
     {"global_cardinality", "v0 0 1 i0 3 4 v1 1 2 i1 1", GOOD},

@@ -144,9 +144,9 @@ typedef enum cns_reification {
 typedef struct cns_constraint {
     uint32_t size;
     cns_constraint_kind kind;
-    cns_reification condition; /* CNS_IF_AND_ONLY: CLAUSE, XOR, LINEAR_*, IN, ALL_EQUAL, MEMBER,
-                                * LEX_*, INCREASING, TIMES ... MAX and ELEMENT (there with CNS_IF's
-                                * meaning of partial functions: false where undefined) */
+    cns_reification condition; /* taken by CLAUSE, XOR, LINEAR_*, IN, TIMES ... ELEMENT, LEX_*,
+                                * INCREASING, ALL_EQUAL, MEMBER; a partial function is false where
+                                * it is undefined */
     cns_var literal;           /* with CNS_IF and CNS_IF_AND_ONLY */
     const cns_var *v[4];
     const int64_t *i[4];
