@@ -78,6 +78,16 @@ bool cns_cumulative_raise(cns_state *s, cns_cumulative *p, uint32_t i, int64_t v
                            cns_records_add(s, &p->base, &p->records, record));
 }
 
+/* The view is at least `value`. */
+static bool deduce(cns_state *s, cns_cumulative *p, cns_view view, int64_t value,
+                   cns_record record) {
+    if (value <= cns_view_low(s, view) || p->stale) {
+        return true;
+    }
+    p->stale = p->entangled;
+    return cns_view_raise(s, view, value, cns_records_add(s, &p->base, &p->records, record));
+}
+
 /* The first segment that ends after `time`. */
 static uint32_t find_segment(const cns_cumulative *p, int64_t time) {
     uint32_t low = 0, high = p->segments;
@@ -130,13 +140,9 @@ static bool filter_demand(cns_state *s, cns_cumulative *p, uint32_t i) {
             at = p->time[k] > begin ? p->time[k] : begin;
         }
     }
-    int64_t own = is_sure(p, i) ? p->demand[i] : 0, value = p->limit - (most - own);
-    if (begin >= end || value >= cns_view_high(s, demand) || p->stale) {
-        return true;
-    }
-    p->stale = p->entangled;
+    int64_t own = is_sure(p, i) ? p->demand[i] : 0;
     cns_record record = {at, at, i, CNS_RULE_DEMAND, false, false};
-    return cns_view_lower(s, demand, value, cns_records_add(s, &p->base, &p->records, record));
+    return begin >= end || deduce(s, p, cns_view_negate(demand), most - own - p->limit, record);
 }
 
 /* Task i ends before the first segment in its way that begins after its latest start. Forwards. */
@@ -150,15 +156,25 @@ static bool filter_duration(cns_state *s, cns_cumulative *p, uint32_t i) {
             continue;
         }
         int64_t at = p->time[k] > latest ? p->time[k] : latest;
-        if (at >= end || p->stale) {
-            break;
-        }
-        p->stale = p->entangled;
         cns_record record = {at, at, i, CNS_RULE_DURATION, false, false};
-        return cns_view_lower(s, duration, at - f->est[i],
-                              cns_records_add(s, &p->base, &p->records, record));
+        return deduce(s, p, cns_view_negate(duration), f->est[i] - at, record);
     }
     return true;
+}
+
+/* What holds of task i and the capacity wherever it runs. Forwards. */
+static bool filter_alone(cns_state *s, cns_cumulative *p, uint32_t i) {
+    const cns_task *task = &p->tasks[i];
+    cns_record record = {0, 0, i, CNS_RULE_ONE_DURATION, false, false};
+    if (p->now.length[i] <= 0) {
+        return p->demand[i] <= p->limit || deduce(s, p, cns_view_negate(task->duration), 0, record);
+    }
+    record.rule = CNS_RULE_ONE_CAPACITY;
+    if (!deduce(s, p, p->capacity, p->demand[i], record)) {
+        return false;
+    }
+    record.rule = CNS_RULE_ONE_DEMAND;
+    return deduce(s, p, cns_view_negate(task->demand), -p->limit, record);
 }
 
 static bool check_capacity(cns_state *s, cns_cumulative *p) {
@@ -169,13 +185,8 @@ static bool check_capacity(cns_state *s, cns_cumulative *p) {
     if (p->height[top] > p->limit) {
         return cns_cumulative_overload(s, p, false, p->time[top], p->time[top] + 1);
     }
-    if (p->height[top] <= cns_view_low(s, p->capacity)) {
-        return true;
-    }
-    p->stale = p->entangled;
     cns_record record = {p->time[top], 0, CNS_NO_TASK, CNS_RULE_CAPACITY, false, false};
-    return cns_view_raise(s, p->capacity, p->height[top],
-                          cns_records_add(s, &p->base, &p->records, record));
+    return deduce(s, p, p->capacity, p->height[top], record);
 }
 
 static bool filter(cns_state *s, cns_cumulative *p, bool backwards) {
@@ -192,7 +203,10 @@ static bool filter(cns_state *s, cns_cumulative *p, bool backwards) {
         if (!backwards && !cns_view_fixed(s, task->demand) && !filter_demand(s, p, i)) {
             return false;
         }
-        if (p->demand[i] <= 0 || p->demand[i] + top <= p->limit) {
+        if (!backwards && p->demand[i] > 0 && !p->settled && !filter_alone(s, p, i)) {
+            return false;
+        }
+        if (p->demand[i] <= 0 || p->demand[i] + top <= p->limit || p->demand[i] > p->limit) {
             continue;
         }
         if (p->now.length[i] > 0 && p->now.est[i] < p->now.lst[i] && !filter_start(s, p, i)) {
@@ -223,6 +237,15 @@ const cns_propagator_class cns_timetable_class = {"cumulative", propagate, cns_c
                                                   NULL,         NULL,      destroy};
 
 /* ---- posting -------------------------------------------------------------------------------- */
+
+static bool are_constant(const cns_task *tasks, uint32_t n, cns_view capacity) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (tasks[i].demand.term != CNS_TERM_ZERO) {
+            return false;
+        }
+    }
+    return capacity.term == CNS_TERM_ZERO;
+}
 
 static int64_t *carve_values(cns_carver *c, size_t n) {
     return cns_carve(c, n * sizeof(int64_t));
@@ -256,6 +279,7 @@ static cns_cumulative *create(cns_state *state, cns_post post, const cns_task *t
     p->tasks = cns_carve(&c, n * sizeof *tasks);
     memcpy(p->tasks, tasks, n * sizeof *tasks);
     p->entangled = cns_tasks_entangled(tasks, n, capacity);
+    p->settled = are_constant(tasks, n, capacity);
     p->now = (cns_frame){carve_values(&c, n), carve_values(&c, n), carve_values(&c, n), false};
     p->then = (cns_frame){carve_values(&c, n), carve_values(&c, n), carve_values(&c, n), false};
     p->demand = carve_values(&c, n);
@@ -323,16 +347,7 @@ static uint32_t gather(cns_state *s, cns_views starts, cns_views durations, cns_
     return n;
 }
 
-static bool are_constant(const cns_task *tasks, uint32_t n, cns_view capacity) {
-    for (uint32_t i = 0; i < n; i++) {
-        if (tasks[i].demand.term != CNS_TERM_ZERO) {
-            return false;
-        }
-    }
-    return capacity.term == CNS_TERM_ZERO;
-}
-
-/* Puts tasks in front of which no two fit side by side, as many as there are: their number. */
+/* The tasks of which no two fit side by side, as many as there are: their number. */
 static uint32_t exclusive_tasks(const cns_state *s, cns_task *tasks, uint32_t n, int64_t limit,
                                 cns_view *starts, cns_view *durations) {
     uint32_t count = 0;

@@ -13,6 +13,7 @@ typedef struct cns_cumulative {
     uint32_t count;
     cns_view capacity;
     bool entangled;
+    bool settled;        /* demands and capacity are constant: posting saw to what one task needs */
     bool stale;          /* entangled, and something was deduced: the bounds read are old */
     cns_frame now, then; /* bounds in a propagation, and in an explanation */
     int64_t *demand, *then_demand; /* least demands, in both */
@@ -35,7 +36,11 @@ enum {
     CNS_RULE_ENERGY,   /* the others leave little of [a, b) to it */
     CNS_RULE_CAPACITY, /* what runs at time a */
     CNS_RULE_DEMAND,   /* it runs at time a, with others */
-    CNS_RULE_DURATION  /* it has begun by time a, and cannot run then */
+    CNS_RULE_DURATION, /* it has begun by time a, and cannot run then */
+    /* What one task demands, and the capacity, wherever it runs: */
+    CNS_RULE_ONE_CAPACITY,
+    CNS_RULE_ONE_DEMAND,
+    CNS_RULE_ONE_DURATION
 };
 
 #define CNS_NO_TASK UINT32_MAX

@@ -114,10 +114,10 @@ static bool sweep_all(cns_state *s, cns_cumulative *p, bool backwards) {
 static bool propagate(cns_state *state, cns_propagator *self) {
     cns_cumulative *p = (cns_cumulative *)self;
     cns_records_tidy(state, &p->records);
-    uint32_t before = state->trail_count;
+    uint64_t before = state->counters.propagations;
     p->stale = false;
     return sweep_all(state, p, false) &&
-           (state->trail_count != before || sweep_all(state, p, true));
+           (state->counters.propagations != before || sweep_all(state, p, true));
 }
 
 static void destroy(cns_state *state, cns_propagator *self) {

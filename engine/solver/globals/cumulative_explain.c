@@ -157,6 +157,7 @@ void cns_cumulative_explain(cns_state *s, cns_propagator *self, uint32_t data, c
     const cns_record r = p->records.data[data];
     load_then(s, p, r.backwards, position);
     int64_t limit = limit_then(s, p, position);
+    fact = cns_weakest_fact(s, fact);
     const cns_task *task = r.task == CNS_NO_TASK ? NULL : &p->tasks[r.task];
     switch (r.rule) {
     case CNS_RULE_CAPACITY:
@@ -168,6 +169,18 @@ void cns_cumulative_explain(cns_state *s, cns_propagator *self, uint32_t data, c
         break;
     case CNS_RULE_DURATION:
         explain_duration(s, p, r.task, r.a, task->duration.offset - fact.value, limit, out);
+        break;
+    case CNS_RULE_ONE_CAPACITY:
+        cns_task_lasts(s, task, 1, out);
+        cns_facts_push(s, out, cns_view_ge(task->demand, fact.value + p->capacity.offset));
+        break;
+    case CNS_RULE_ONE_DEMAND:
+        cns_task_lasts(s, task, 1, out);
+        push_capacity(s, p, task->demand.offset - fact.value, out);
+        break;
+    case CNS_RULE_ONE_DURATION:
+        push_capacity(s, p, limit, out);
+        cns_facts_push(s, out, cns_view_ge(task->demand, limit + 1));
         break;
     case CNS_RULE_COVER:
         explain_cover(s, p, r, cns_frame_asked(&p->then, task, r.task, fact), limit, out);

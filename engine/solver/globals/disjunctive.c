@@ -313,7 +313,7 @@ static bool propagate(cns_state *state, cns_propagator *self) {
     cns_disjunctive *p = (cns_disjunctive *)self;
     cns_records_tidy(state, &p->records);
     p->stale = false;
-    uint32_t before = state->trail_count;
+    uint64_t before = state->counters.propagations;
     /* One direction after the other; quicker rules have their effects seen first. */
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned backwards = 0; backwards < 2; backwards++) {
@@ -334,7 +334,7 @@ static bool propagate(cns_state *state, cns_propagator *self) {
                 return true;
             }
         }
-        if (state->trail_count != before) {
+        if (state->counters.propagations != before) {
             return true;
         }
     }
@@ -409,12 +409,12 @@ static cns_status attach(cns_state *state, cns_disjunctive *p) {
     cns_status status = cns_attach(state, &p->base);
     for (uint32_t i = 0; status == CNS_OK && i < p->count; i++) {
         const cns_task *task = &p->tasks[i];
-        bool well = (task->start.term == CNS_TERM_ZERO ||
-                     cns_watch_bounds(state, task->start, &p->base, i)) &&
-                    (task->duration.term == CNS_TERM_ZERO ||
-                     cns_watch_term(state, task->duration.term, &p->base, i, CNS_ON_BOUND)) &&
-                    (cns_value(state, task->presence) != 0 ||
-                     cns_watch_lit(state, task->presence, &p->base, i));
+        bool well =
+            (task->start.term == CNS_TERM_ZERO ||
+             cns_watch_bounds(state, task->start, &p->base, i)) &&
+            (task->duration.term == CNS_TERM_ZERO ||
+             cns_watch_term(state, task->duration.term, &p->base, i, CNS_ON_BOUND)) &&
+            (task->presence == CNS_LIT_TRUE || cns_watch_lit(state, task->presence, &p->base, i));
         for (uint32_t j = 0; well && p->before != NULL && j < p->count; j++) {
             cns_lit literal = p->before[i * p->count + j];
             well = j == i || cns_value(state, literal) != 0 ||

@@ -245,6 +245,7 @@ void cns_disjunctive_explain(cns_state *state, cns_propagator *self, uint32_t da
     cns_frame *f = &p->then;
     cns_frame_load(state, p->tasks, p->count, position, r.backwards, f);
     state->ticks += p->count;
+    fact = cns_weakest_fact(state, fact);
     int64_t length = f->length[r.task], asked = 0;
     if (!r.absent) {
         cns_task_present(state, task, out);

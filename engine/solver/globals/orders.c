@@ -6,6 +6,8 @@
  */
 #include "solver/globals/orders.h"
 
+#include "solver/globals/tasks.h"
+
 typedef struct orders {
     cns_propagator base;
     cns_order *data;
@@ -89,6 +91,7 @@ static void explain(cns_state *s, cns_propagator *self, uint32_t data, cns_fact 
     const cns_order *o = &p->data[data >> 2];
     int64_t d = cns_view_low_before(s, o->d, position);
     unsigned rule = data & 3;
+    fact = cns_weakest_fact(s, fact);
     if (rule != RULE_LITERAL) {
         cns_facts_push(s, out, cns_fact_lit(o->literal));
     }

@@ -4,6 +4,8 @@
  */
 #include "solver/globals/tasks.h"
 
+#include "solver/trail.h"
+
 /* ---- frames --------------------------------------------------------------------------------- */
 
 void cns_frame_load(const cns_state *state, const cns_task *tasks, uint32_t count,
@@ -42,6 +44,13 @@ int64_t cns_frame_asked(const cns_frame *frame, const cns_task *task, uint32_t i
     bool lower = fact.id == task->start.term;
     int64_t value = lower ? fact.value + task->start.offset : task->start.offset - fact.value;
     return frame->backwards ? -value - frame->length[i] : value;
+}
+
+cns_fact cns_weakest_fact(const cns_state *state, cns_fact fact) {
+    if (fact.is_bound) {
+        fact.value = cns_weakest_bound(state, fact.id, fact.value);
+    }
+    return fact;
 }
 
 void cns_frame_since(cns_state *state, const cns_frame *frame, const cns_task *task, int64_t length,

@@ -40,6 +40,8 @@ bool cns_frame_lower(cns_state *state, const cns_frame *frame, const cns_task *t
                      int64_t value, cns_reason reason);
 /* What bound on task i's start, in the frame, a fact about its start states. */
 int64_t cns_frame_asked(const cns_frame *frame, const cns_task *task, uint32_t i, cns_fact fact);
+/* The weakest fact that means the same, which is all that a rule may have deduced. */
+cns_fact cns_weakest_fact(const cns_state *state, cns_fact fact);
 
 /* Appends the facts: task i starts at `value` or later (or earlier) in the frame, its length being
  * `length`; it is at least `length` long; it is present. */
