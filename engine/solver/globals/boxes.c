@@ -191,8 +191,7 @@ cns_status cns_post_boxes(cns_state *state, cns_post post, const cns_box2 *data,
         const cns_term terms[6] = {b->x.term,     b->x.term ^ 1, b->y.term,
                                    b->y.term ^ 1, b->dx.term,    b->dy.term};
         for (unsigned k = 0; k < 6 && status == CNS_OK; k++) {
-            if (terms[k] >> 1 != 0 &&
-                !cns_watch_term(state, terms[k], &p->base, i, CNS_ON_BOUND)) {
+            if (terms[k] >> 1 != 0 && !cns_watch_term(state, terms[k], &p->base, i, CNS_ON_BOUND)) {
                 status = state->status;
             }
         }

@@ -54,8 +54,7 @@ static bool add_pair(cns_state *s, const cns_box2 *a, const cns_box2 *b, bool st
     for (unsigned way = 0; way < 4; way++) {
         cns_apart apart = cns_boxes_apart(a, b, way);
         if (is_possible(s, apart)) {
-            orders[(*order_count)++] =
-                (cns_order){CNS_LIT_TRUE, apart.x, apart.d, apart.y};
+            orders[(*order_count)++] = (cns_order){CNS_LIT_TRUE, apart.x, apart.d, apart.y};
         }
     }
     uint32_t ways = *order_count - first;
@@ -146,8 +145,7 @@ static cns_status post_boxes(cns_state *s, cns_post post, const cns_box2 *boxes,
 }
 
 cns_status cns_post_diffn_limited(cns_state *state, cns_post post, cns_views x, cns_views y,
-                                  cns_views dx, cns_views dy, bool strict,
-                                  uint32_t literal_limit) {
+                                  cns_views dx, cns_views dy, bool strict, uint32_t literal_limit) {
     if (state->failed || x.count < 2) {
         return CNS_OK;
     }
