@@ -9,6 +9,7 @@
  */
 #include "solver/load.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct constraint {
@@ -64,8 +65,10 @@ static const cns_lit *lits_of(const constraint *k, int argument) {
 static bool reserve(const constraint *k) {
     cns_loader *l = k->l;
     uint64_t need = 16;
+    uint64_t ints = 0;
     for (int i = 0; i < 4; i++) {
         need += k->c->v[i].count;
+        ints += k->c->i[i].count;
     }
     need *= 3;
     l->scratch_view_count = l->scratch_lit_count = 0;
@@ -74,7 +77,7 @@ static bool reserve(const constraint *k) {
            cns_grow(k->s, &l->scratch_lits, sizeof *l->scratch_lits, &l->scratch_lit_capacity,
                     (uint32_t)need) &&
            cns_grow(k->s, &l->scratch_ints, sizeof *l->scratch_ints, &l->scratch_int_capacity,
-                    (uint32_t)need);
+                    (uint32_t)(need + ints));
 }
 
 static cns_view *spare_views(const constraint *k, uint32_t count) {
@@ -630,14 +633,25 @@ static cns_status load_lex(const constraint *k) {
 
 /* ---- globals -------------------------------------------------------------------------------- */
 
+static int compare_values(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
 static cns_status load_alldifferent(const constraint *k) {
     cns_views x;
     if (!views_of(k, 0, &x)) {
         return k->s->status;
     }
-    return k->c->i[0].count == 0
-               ? cns_post_alldifferent(k->s, k->post, x)
-               : cns_post_alldifferent_except(k->s, k->post, x, ints_of(k, 0), k->c->i[0].count);
+    uint32_t count = k->c->i[0].count;
+    if (count == 0) {
+        return cns_post_alldifferent(k->s, k->post, x);
+    }
+    int64_t *excepted = k->l->scratch_ints;
+    memcpy(excepted, ints_of(k, 0), count * sizeof *excepted);
+    qsort(excepted, count, sizeof *excepted, compare_values);
+    return cns_post_alldifferent_except(k->s, k->post, x, excepted, count);
 }
 
 static cns_status load_cardinality(const constraint *k) {

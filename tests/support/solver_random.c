@@ -171,6 +171,14 @@ static void put_vars(draw *d, int k, size_t count, cns_var (*of)(draw *d)) {
     }
 }
 
+/* Variables that are mostly indices of an array of `size` elements. */
+static void put_indices(draw *d, int k, size_t count, size_t size) {
+    int64_t last = d->origin + (int64_t)size - 1;
+    for (size_t j = 0; j < count; j++) {
+        put_var(d, k, size == 0 || one_in(d, 6) ? integer(d) : fresh(d, d->origin, last));
+    }
+}
+
 static void put_values(draw *d, int k, size_t count) {
     for (size_t j = 0; j < count; j++) {
         put_int(d, k, value(d));
@@ -190,7 +198,7 @@ static size_t some(draw *d, size_t least) {
 
 static void put_base(draw *d, int k, bool required) {
     if (required || d->origin != 1 || one_in(d, 2)) {
-        put_int(d, k, one_in(d, 6) ? value(d) : d->origin);
+        put_int(d, k, one_in(d, 12) ? value(d) : d->origin);
     }
 }
 
@@ -280,23 +288,31 @@ static void make_packing(draw *d, int kind) {
     }
 }
 
+static cns_var bin(draw *d) {
+    cns_var var;
+    return one_in(d, 6) ? integer(d)
+           : one_in(d, 3) && choose(d, d->origin, d->origin + 2, &var)
+               ? var
+               : fresh(d, d->origin, d->origin + 2);
+}
+
 static void make_bin_packing(draw *d) {
-    size_t count = some(d, 0), bins = (size_t)between(d, 1, 3);
-    put_vars(d, 0, count, integer);
+    size_t count = one_in(d, 8) ? 0 : (size_t)between(d, 1, 2), bins = (size_t)between(d, 1, 2);
+    put_vars(d, 0, count, bin);
     put_between(d, 0, count, 0, 2);
     for (size_t k = 0; k < bins; k++) {
-        put_var(d, 1, result(d, 0, 4));
+        put_var(d, 1, one_in(d, 8) ? constant(d, between(d, 0, 2)) : fresh(d, 0, 4));
     }
-    put_base(d, 1, false);
+    put_int(d, 1, d->origin);
 }
 
 static void make_knapsack(draw *d) {
     size_t count = some(d, 0);
     put_vars(d, 0, count, natural);
-    put_between(d, 0, count, 0, 3);
-    put_between(d, 1, count, 0, 3);
-    put_var(d, 1, result(d, 0, 9));
-    put_var(d, 1, result(d, 0, 9));
+    put_between(d, 0, count, 0, 2);
+    put_between(d, 1, count, 0, 2);
+    put_var(d, 1, one_in(d, 4) ? result(d, 0, 9) : fresh(d, 0, 5));
+    put_var(d, 1, one_in(d, 4) ? result(d, 0, 9) : fresh(d, 0, 5));
 }
 
 static void make_products(draw *d) {
@@ -307,20 +323,38 @@ static void make_products(draw *d) {
     put_var(d, 2, result(d, -4, 8));
 }
 
+/* A value within the bounds of a variable that is not a constant. */
+static bool in_domain(draw *d, cns_var var, int64_t *out) {
+    for (int k = 0; k < d->count; k++) {
+        if (d->vars[k] == var) {
+            *out = between(d, d->low[k], d->high[k]);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void make_table(draw *d) {
-    size_t columns = some(d, 1), rows = (size_t)between(d, 0, 8);
+    size_t columns = some(d, 1), rows = (size_t)between(d, 0, 12);
     put_vars(d, 0, columns, integer);
-    put_values(d, 0, rows * columns);
+    for (size_t k = 0; k < rows * columns; k++) {
+        int64_t of;
+        bool near = !one_in(d, 4) && in_domain(d, d->v[0][k % columns], &of);
+        put_int(d, 0, near ? of : value(d));
+    }
 }
 
 static void make_regular(draw *d) {
     int64_t states = between(d, 1, 3), symbols = between(d, 1, 4);
-    put_vars(d, 0, some(d, 0), integer);
+    size_t count = some(d, 0);
+    for (size_t k = 0; k < count; k++) {
+        put_var(d, 0, one_in(d, 4) ? integer(d) : fresh(d, 1, symbols));
+    }
     put_int(d, 0, states);
     put_int(d, 0, symbols);
     put_int(d, 0, between(d, 1, states));
-    put_between(d, 1, (size_t)(states * symbols), 0, states);
-    put_between(d, 2, (size_t)between(d, 0, states), 1, states);
+    put_between(d, 1, (size_t)(states * symbols), one_in(d, 2), states);
+    put_between(d, 2, (size_t)between(d, one_in(d, 8) ? 0 : 1, states), 1, states);
 }
 
 /* Layers of one to three nodes, numbered in a random order, two to four edges between two layers.
@@ -358,8 +392,16 @@ static void make_pairs(draw *d, int kind) {
     if (free) {
         other = (size_t)between(d, 0, ELEMENTS);
     }
-    put_vars(d, 0, count, integer);
-    put_vars(d, 1, other, integer);
+    if (kind == CNS_INVERSE) {
+        put_indices(d, 0, count, other);
+        put_indices(d, 1, other, count);
+    } else if (kind == CNS_ARG_SORT) {
+        put_vars(d, 0, count, integer);
+        put_indices(d, 1, other, count);
+    } else {
+        put_vars(d, 0, count, integer);
+        put_vars(d, 1, other, integer);
+    }
     if (kind == CNS_INVERSE && (d->origin != 1 || one_in(d, 2))) {
         put_base(d, 0, true);
         put_base(d, 0, true);
@@ -413,7 +455,7 @@ static void make_arguments(draw *d, int kind) {
         break;
     case CNS_CIRCUIT:
     case CNS_SUBCIRCUIT:
-        put_vars(d, 0, some(d, 0), integer);
+        put_indices(d, 0, some(d, 0), ELEMENTS);
         put_base(d, 0, false);
         break;
     case CNS_TABLE:
