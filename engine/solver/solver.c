@@ -692,7 +692,7 @@ cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **lit
                         "cns_solver_core: the last step did not end as infeasible");
     }
     for (uint32_t k = 0; minimise && k < solver->core_count;) {
-        bool holds;
+        bool holds = true;
         cns_status status = holds_without(solver, k, &holds);
         if (status != CNS_OK) {
             return recover(solver, status);
