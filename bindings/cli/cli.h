@@ -110,6 +110,7 @@ bool cli_find_script(const char *name, char *buffer, size_t capacity);
 /* ---- commands -------------------------------------------------------------------------------- */
 
 extern const cli_command cli_run_command;
+extern const cli_command cli_solve_command;
 extern const cli_command cli_bench_command;
 extern const cli_command cli_build_command;
 extern const cli_command cli_cache_command;
