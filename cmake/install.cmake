@@ -41,6 +41,20 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/scripts DESTINATION ${CMAKE_INSTALL_DATA
 install(FILES ${PROJECT_BINARY_DIR}/luajit/cns.lua ${PROJECT_BINARY_DIR}/luajit/cns_cdef.lua
   DESTINATION ${CMAKE_INSTALL_DATADIR}/lua/5.1)
 
+# ---- the solver, for MiniZinc -------------------------------------------------------------------------
+if(TARGET cnsengine)
+  set(msc_folder ${CMAKE_INSTALL_DATADIR}/minizinc/solvers)
+  file(RELATIVE_PATH msc_executable /p/${msc_folder} /p/${CMAKE_INSTALL_BINDIR}/fzn-cnsengine)
+  set(msc_library ../cnsengine)
+  configure_file(${PROJECT_SOURCE_DIR}/bindings/minizinc/cnsengine.msc.in
+    ${PROJECT_BINARY_DIR}/installed.msc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/installed.msc DESTINATION ${msc_folder}
+    RENAME cnsengine.msc)
+  install(PROGRAMS ${PROJECT_SOURCE_DIR}/bindings/minizinc/fzn-cnsengine DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/bindings/minizinc/mznlib/
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/minizinc/cnsengine)
+endif()
+
 install(FILES ${PROJECT_SOURCE_DIR}/doc/cnsengine.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
   OPTIONAL)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE
