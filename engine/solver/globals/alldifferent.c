@@ -2,9 +2,10 @@
  *
  * solver/globals/alldifferent.c - views that differ, or do where they avoid some values.
  *
- * A fixed view takes its value from the others, for the one literal that says so. Hall intervals
- * (hall.c) work on the bounds. Where there are as many values as views, each value must be taken,
- * which clauses over its literals say: they find what only domains show.
+ * A fixed view takes its value from the others, for the one literal that says so. Where there are
+ * as many values as views, each value must be taken, which clauses over its literals say. Hall
+ * intervals (hall.c) work on the bounds; with those clauses, and domains full of holes, they only
+ * make worse explanations, and are left out.
  */
 #include <string.h>
 
@@ -137,7 +138,8 @@ static bool is_permutation(const cns_state *state, cns_views x, int64_t low, int
     return values == x.count;
 }
 
-static void post_each_value_taken(cns_state *state, cns_views x) {
+/* False: not a small permutation, and nothing is posted (or memory gave out). */
+static bool post_each_value_taken(cns_state *state, cns_views x) {
     int64_t low = INT64_MAX;
     int64_t high = INT64_MIN;
     cns_lit lits[PERMUTATION_MAX];
@@ -149,7 +151,7 @@ static void post_each_value_taken(cns_state *state, cns_views x) {
     }
     if (x.count > PERMUTATION_MAX || high - low >= 4 * (int64_t)x.count ||
         !is_permutation(state, x, low, high)) {
-        return;
+        return false;
     }
     for (int64_t value = low; value <= high; value++) {
         uint32_t count = 0;
@@ -159,18 +161,38 @@ static void post_each_value_taken(cns_state *state, cns_views x) {
             }
         }
         if (count > 0 && !cns_post_clause(state, lits, count)) {
-            return;
+            return false;
         }
     }
+    return true;
+}
+
+/* Whether most domains that are open have holes, so that their bounds say little. */
+static bool has_many_holes(const cns_state *state, cns_views x) {
+    uint32_t with_holes = 0;
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < x.count; i++) {
+        int64_t high = cns_view_high(state, x.data[i]);
+        int64_t value = cns_view_low(state, x.data[i]);
+        while (value < high && cns_view_has(state, x.data[i], value)) {
+            value++;
+        }
+        with_holes += value < high;
+        open += !cns_view_fixed(state, x.data[i]);
+    }
+    return 2 * with_holes > open;
 }
 
 cns_status cns_post_alldifferent(cns_state *state, cns_post post, cns_views x) {
     if (!cns_may_post(state) || x.count < 2 || post_values(state, post, x, NULL, 0) != CNS_OK ||
-        cns_post_hall(state, post, x) != CNS_OK || !cns_may_post(state)) {
+        !cns_may_post(state)) {
         return state->status;
     }
-    post_each_value_taken(state, x);
-    return state->status;
+    bool taken = post_each_value_taken(state, x);
+    if ((taken && has_many_holes(state, x)) || !cns_may_post(state)) {
+        return state->status;
+    }
+    return cns_post_hall(state, post, x);
 }
 
 cns_status cns_post_alldifferent_except(cns_state *state, cns_post post, cns_views x,
