@@ -6,6 +6,8 @@
  */
 #include "solver/search.h"
 
+#define SMALL_DOMAIN 1000 /* values that get literals of their own when decided on */
+
 /* ---- the phases' rules ---------------------------------------------------------------------- */
 
 /* Values left in the domain; bounds only where it is wide. */
@@ -151,12 +153,15 @@ static int64_t any_value(cns_state *s, cns_view v) {
     return low;
 }
 
+/* x = value. In small domains by its own literal: what is learnt then says so in one word, where
+ * bounds take two (measured on quasigroup completion: a fifth of the conflicts). */
 static bool equals(cns_state *s, cns_view v, int64_t value, bool negated, cns_fact *out) {
-    if (value == cns_view_low(s, v)) {
+    bool small = cns_view_high(s, v) - cns_view_low(s, v) <= SMALL_DOMAIN;
+    if (value == cns_view_low(s, v) && (negated || !small)) {
         *out = negated ? cns_view_ge(v, value + 1) : cns_view_le(v, value);
         return true;
     }
-    if (value == cns_view_high(s, v)) {
+    if (value == cns_view_high(s, v) && (negated || !small)) {
         *out = negated ? cns_view_le(v, value - 1) : cns_view_ge(v, value);
         return true;
     }

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#define REDUCE_FIRST 4000
+#define REDUCE_FIRST 20000
 #define REDUCE_STEP 1000
 #define LUBY_SCALE 100
 
