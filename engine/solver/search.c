@@ -7,8 +7,12 @@
 #include <math.h>
 #include <string.h>
 
+/* Conflicts between reductions of the learnt clauses: the first time, and more each time. Where
+ * there are clauses alone they must stay in the cache; propagators cost more than clauses do. */
 #define REDUCE_FIRST 20000
 #define REDUCE_STEP 1000
+#define REDUCE_FIRST_SAT 1500
+#define REDUCE_STEP_SAT 60
 #define LUBY_SCALE 100
 
 void cns_search_init(cns_search *search, cns_state *state) {
@@ -116,8 +120,9 @@ static uint64_t restart_length(const cns_search *search) {
 
 void cns_search_reset(cns_search *search) {
     search->restart_number = 0;
-    search->reduce_step = REDUCE_FIRST;
-    search->reduce_at = search->state->counters.conflicts + REDUCE_FIRST;
+    search->clauses_alone = search->state->propagator_count == 0;
+    search->reduce_step = search->clauses_alone ? REDUCE_FIRST_SAT : REDUCE_FIRST;
+    search->reduce_at = search->state->counters.conflicts + search->reduce_step;
     if (search->restart_scale <= 0) {
         search->restart_scale = LUBY_SCALE;
     }
@@ -191,7 +196,7 @@ static cns_search_result descend(cns_search *search) {
 static bool tidy(cns_search *search) {
     cns_state *s = search->state;
     if (s->counters.conflicts >= search->reduce_at) {
-        search->reduce_step += REDUCE_STEP;
+        search->reduce_step += search->clauses_alone ? REDUCE_STEP_SAT : REDUCE_STEP;
         search->reduce_at = s->counters.conflicts + search->reduce_step;
         if (!cns_reduce_clauses(s)) {
             return false;

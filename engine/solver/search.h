@@ -35,6 +35,7 @@ typedef struct cns_search {
     double restart_scale, restart_base;
     uint64_t restart_number;
     uint64_t conflicts_left; /* until the next restart */
+    bool clauses_alone;      /* no propagators: pure SAT */
     uint64_t reduce_at;      /* conflicts */
     uint64_t reduce_step;
     uint64_t simplified_at; /* Booleans fixed at the root when clauses were simplified last */
