@@ -9,9 +9,9 @@
 #include "lua.h"
 
 static const cli_command *const commands[] = {
-    &cli_run_command,   &cli_solve_command, &cli_bench_command,  &cli_build_command,
-    &cli_cache_command, &cli_hash_command,  &cli_doctor_command, &cli_repl_command,
-    &cli_version_command};
+    &cli_run_command,    &cli_solve_command, &cli_bench_command,
+    &cli_build_command,  &cli_cache_command, &cli_hash_command,
+    &cli_doctor_command, &cli_repl_command,  &cli_version_command};
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

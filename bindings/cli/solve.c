@@ -12,18 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    ALL = 1,
-    INTERMEDIATE,
-    FREE,
-    SOLUTIONS,
-    WORKERS,
-    SEED,
-    STATISTICS,
-    TIME,
-    VERBOSE,
-    MEMORY
-};
+enum { ALL = 1, INTERMEDIATE, FREE, SOLUTIONS, WORKERS, SEED, STATISTICS, TIME, VERBOSE, MEMORY };
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND (1000 * MILLISECOND)
@@ -145,7 +134,9 @@ int solve_failed(const solve_job *job, cns_status status) {
     cns_context_message(job->context, text, sizeof text);
     bool own = job->message != NULL && job->message[0] != 0;
     cli_error("%s: %s", job->request->path,
-              own ? job->message : text[0] ? text : cns_status_text(status));
+              own       ? job->message
+              : text[0] ? text
+                        : cns_status_text(status));
     bool limit = status == CNS_E_LIMIT || status == CNS_E_NOMEM;
     return atomic_load(&interrupted) ? CLI_INTERRUPTED : limit ? CLI_LIMIT : CLI_FAILURE;
 }
@@ -168,7 +159,7 @@ static cns_status set_options(solve_job *job) {
 static cns_status steps(solve_job *job, cns_outcome *outcome, bool *found, bool *pending) {
     const solve_request *r = job->request;
     bool show = job->goal == CNS_SATISFY || r->all || r->intermediate || r->solutions > 0;
-    int64_t wanted = r->solutions > 0 ? r->solutions
+    int64_t wanted = r->solutions > 0                      ? r->solutions
                      : job->goal == CNS_SATISFY && !r->all ? 1
                                                            : INT64_MAX;
     uint64_t due = solve_clock() + SECOND;
@@ -317,8 +308,7 @@ static int run_solve(const cli_command *command, int argc, char **argv) {
     if (request.path == NULL) {
         return cli_usage(command, "which file?");
     }
-    const cns_context_config config = {.size = sizeof config,
-                                       .memory_limit = request.memory_limit};
+    const cns_context_config config = {.size = sizeof config, .memory_limit = request.memory_limit};
     cns_context *context;
     if (cns_context_create(&config, &context) != CNS_OK) {
         cli_error("not enough memory");

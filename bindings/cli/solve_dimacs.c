@@ -196,8 +196,11 @@ static const solve_format format = {
 int solve_dimacs(const solve_request *request, cns_context *context) {
     const cns_solver_config config = {.size = sizeof config, .seed = (uint64_t)request->seed};
     cnf c = {.request = request, .context = context};
-    solve_job job = {
-        .request = request, .context = context, .format = &format, .user = &c, .message = c.message};
+    solve_job job = {.request = request,
+                     .context = context,
+                     .format = &format,
+                     .user = &c,
+                     .message = c.message};
     cns_status status = cns_solver_create(context, &config, &c.solver);
     if (status == CNS_OK) {
         status = read_all(&c);

@@ -20,7 +20,8 @@ typedef struct predicate {
     const char *recipe;
 } predicate;
 
-#define ALWAYS(name, kind, recipe) {name, kind, CNS_ALWAYS, recipe}
+#define ALWAYS(name, kind, recipe)                                                                 \
+    { name, kind, CNS_ALWAYS, recipe }
 /* The three of a predicate that is plain, reified and implied. */
 #define ALL(name, kind, recipe)                                                                    \
     {name, kind, CNS_ALWAYS, recipe}, {name "_reif", kind, CNS_IF_AND_ONLY, recipe "c0"}, {        \
@@ -171,8 +172,8 @@ static cns_status push_var(fzn_problem *p, const fzn_value *value, bool negated)
 
 static cns_status push_vars(fzn_problem *p, const fzn_value *value, bool negated) {
     size_t count = is_array(value) ? value->count : 1;
-    cns_status status = room(p, &p->arg_vars, sizeof *p->arg_vars, &p->arg_var_capacity,
-                             p->arg_var_count + count);
+    cns_status status =
+        room(p, &p->arg_vars, sizeof *p->arg_vars, &p->arg_var_capacity, p->arg_var_count + count);
     if (!is_array(value)) {
         return status == CNS_OK ? push_var(p, value, negated) : status;
     }
@@ -184,8 +185,8 @@ static cns_status push_vars(fzn_problem *p, const fzn_value *value, bool negated
 }
 
 static cns_status push_ints(fzn_problem *p, const int64_t *ints, size_t count) {
-    cns_status status = room(p, &p->arg_ints, sizeof *p->arg_ints, &p->arg_int_capacity,
-                             p->arg_int_count + count);
+    cns_status status =
+        room(p, &p->arg_ints, sizeof *p->arg_ints, &p->arg_int_capacity, p->arg_int_count + count);
     if (status == CNS_OK && count > 0) {
         memcpy(p->arg_ints + p->arg_int_count, ints, count * sizeof *ints);
         p->arg_int_count += count;
@@ -265,8 +266,8 @@ static cns_status condition(fzn_problem *p, const predicate *row, const fzn_cons
         return CNS_OK;
     }
     const fzn_value *value = &c->arguments[c->argument_count - 1];
-    out->condition = row->condition == CNS_ALWAYS ? CNS_IF_AND_ONLY
-                                                  : (cns_reification)row->condition;
+    out->condition =
+        row->condition == CNS_ALWAYS ? CNS_IF_AND_ONLY : (cns_reification)row->condition;
     if (value->kind == FZN_BOOL) {
         bool holds = (value->as.integer != 0) != (last == 'C');
         return cns_solver_constant(p->solver, holds, &out->literal);
