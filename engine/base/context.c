@@ -21,6 +21,8 @@ enum { MESSAGE_CAPACITY = 512, LOG_LINE_CAPACITY = 512 };
 struct cns_context {
     cns_allocator allocator;
     bool host_allocator;
+    cns_context *outer; /* NULL: this one stands alone */
+    const char *owner;  /* of an inner one's limit */
     cns_log_fn log;
     void *log_user;
     cns_log_level log_level;
@@ -113,6 +115,43 @@ cns_status cns_context_create(const cns_context_config *config, cns_context **ou
     return CNS_OK;
 }
 
+/* The allocator of an inner context: the outer one, which charges its own account. */
+static void *outer_resize(void *user, void *pointer, size_t old_size, size_t new_size,
+                          size_t alignment) {
+    cns_context *outer = user;
+    if (new_size == 0) {
+        cns_context_free(outer, pointer, old_size, alignment);
+        return NULL;
+    }
+    if (!pointer) {
+        return cns_context_alloc(outer, new_size, alignment);
+    }
+    return cns_context_realloc(outer, pointer, old_size, new_size);
+}
+
+cns_status cns_context_create_inner(cns_context *outer, const char *owner, uint64_t memory_limit,
+                                    cns_context **out) {
+    const cns_allocator allocator = {outer_resize, outer};
+    const cns_context_config config = {
+        .size = sizeof config,
+        .allocator = &allocator,
+        .log = outer->log,
+        .log_user = outer->log_user,
+        .log_level = outer->log_level,
+        .memory_limit = memory_limit,
+    };
+    cns_context *context;
+    cns_status status = cns_context_create(&config, &context);
+    if (status != CNS_OK) {
+        return cns_context_memory_status(outer, sizeof *context);
+    }
+    context->cpu_level = outer->cpu_level;
+    context->outer = outer;
+    context->owner = owner;
+    *out = context;
+    return CNS_OK;
+}
+
 void cns_context_destroy(cns_context *context) {
     if (!context) {
         return;
@@ -130,6 +169,9 @@ void cns_context_destroy(cns_context *context) {
 /* ---- messages and log ----------------------------------------------------------------------- */
 
 cns_status cns_fail(cns_context *context, cns_status status, const char *format, ...) {
+    while (context && context->outer) {
+        context = context->outer;
+    }
     if (context) {
         va_list arguments;
         va_start(arguments, format);
@@ -220,8 +262,12 @@ cns_status cns_context_memory_status(cns_context *context, size_t size) {
     size_t charge = size <= SIZE_MAX - page ? cns_align_up(size, page) : size;
     if (stats.limit && (stats.held > stats.limit || charge > stats.limit - stats.held)) {
         return cns_fail(context, CNS_E_LIMIT,
-                        "%zu bytes would pass the memory limit (%llu of %llu bytes are held)", size,
+                        "%zu bytes would pass the %s%smemory limit (%llu of %llu bytes are held)",
+                        size, context->owner ? context->owner : "", context->owner ? "'s " : "",
                         (unsigned long long)stats.held, (unsigned long long)stats.limit);
+    }
+    if (context->outer) {
+        return cns_context_memory_status(context->outer, size);
     }
     return cns_fail(context, CNS_E_NOMEM, "out of memory: %zu bytes could not be had", size);
 }

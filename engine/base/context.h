@@ -18,6 +18,12 @@
 cns_status cns_fail(cns_context *context, cns_status status, const char *format, ...)
     CNS_PRINTF(3, 4);
 
+/* A context inside `outer`, for a part that has a limit of its own (0: none): what it holds counts
+ * in both, its messages and log lines go to the outer one. `owner` (static) is named in messages
+ * about its limit. To be destroyed before the outer one. */
+cns_status cns_context_create_inner(cns_context *outer, const char *owner, uint64_t memory_limit,
+                                    cns_context **out);
+
 /* Blocks up to a few KiB or of odd lifetimes. NULL when the limit or the memory is used up; the
  * message says which. Contents undefined. `alignment`: a power of two up to 4096. */
 void *cns_context_alloc(cns_context *context, size_t size, size_t alignment);

@@ -153,6 +153,42 @@ START_TEST(failing_allocations_are_reported) {
 }
 END_TEST
 
+START_TEST(an_inner_context_counts_in_both) {
+    cns_context_config config = {.size = sizeof config, .memory_limit = 100000};
+    cns_context *outer = NULL;
+    cns_context *inner = NULL;
+    ck_assert_int_eq(cns_context_create(&config, &outer), CNS_OK);
+    ck_assert_int_eq(cns_context_create_inner(outer, "part", 10000, &inner), CNS_OK);
+    cns_memory_stats before, stats;
+    cns_context_memory(outer, &before);
+    void *block = cns_context_alloc(inner, 6000, 64);
+    ck_assert_ptr_nonnull(block);
+    ck_assert_uint_eq((uintptr_t)block % 64, 0);
+    cns_context_memory(outer, &stats);
+    ck_assert_uint_eq(stats.held, before.held + 6000);
+    ck_assert_ptr_null(cns_context_alloc(inner, 4001, 16));
+    ck_assert_int_eq(cns_context_memory_status(inner, 4001), CNS_E_LIMIT);
+    char message[200];
+    cns_context_message(outer, message, sizeof message);
+    ck_assert_str_eq(
+        message, "4001 bytes would pass the part's memory limit (6000 of 10000 bytes are held)");
+    cns_context_set_memory_limit(inner, 0);
+    ck_assert_ptr_null(cns_context_alloc(inner, 95000, 16)); /* the outer limit holds, too */
+    ck_assert_int_eq(cns_context_memory_status(inner, 95000), CNS_E_LIMIT);
+    char *grown = cns_context_realloc(inner, NULL, 0, 100);
+    grown = cns_context_realloc(inner, grown, 100, 20000);
+    ck_assert_ptr_nonnull(grown);
+    cns_context_memory(inner, &stats);
+    ck_assert_uint_eq(stats.held, 26000);
+    cns_context_free(inner, grown, 20000, CNS_ALIGN_DEFAULT);
+    cns_context_free(inner, block, 6000, 64);
+    cns_context_memory(inner, &stats);
+    ck_assert_uint_eq(stats.held, 0);
+    cns_context_destroy(inner);
+    support_context_destroy(outer);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("context");
     TCase *cases = tcase_create("context");
@@ -162,6 +198,7 @@ int main(void) {
     tcase_add_test(cases, the_limit_holds);
     tcase_add_test(cases, realloc_keeps_contents_and_account);
     tcase_add_test(cases, a_limit_does_not_stop_shrinking);
+    tcase_add_test(cases, an_inner_context_counts_in_both);
     tcase_add_test(cases, cpu_levels_nest);
     tcase_add_test(cases, failing_allocations_are_reported);
     suite_add_tcase(suite, cases);
