@@ -35,8 +35,14 @@ static bool watch(cns_state *s, cns_lit lit, cns_watch w) {
 static bool watch_clause(cns_state *s, cns_clause_ref ref) {
     const cns_clause *c = cns_clause_at(s, ref);
     uint32_t tagged = c->size == 2 ? ref | CNS_WATCH_BINARY : ref;
-    return watch(s, c->lits[0] ^ 1, (cns_watch){tagged, c->lits[1]}) &&
-           watch(s, c->lits[1] ^ 1, (cns_watch){tagged, c->lits[0]});
+    if (!watch(s, c->lits[0] ^ 1, (cns_watch){tagged, c->lits[1]})) {
+        return false;
+    }
+    if (!watch(s, c->lits[1] ^ 1, (cns_watch){tagged, c->lits[0]})) {
+        s->watches[c->lits[0] ^ 1].count--;
+        return false;
+    }
+    return true;
 }
 
 /* ---- storing -------------------------------------------------------------------------------- */
@@ -58,8 +64,7 @@ cns_clause_ref cns_store_clause(cns_state *s, const cns_lit *lits, uint32_t coun
     c->flags = flags | lbd << LBD_SHIFT;
     c->activity = s->clause_step;
     memcpy(c->lits, lits, count * sizeof *lits);
-    if (!watch_clause(s, ref)) { /* a lone watch finds a clause of no literal that is false */
-        c->flags |= CNS_CLAUSE_GARBAGE;
+    if (!watch_clause(s, ref)) {
         return UINT32_MAX;
     }
     s->arena_count += clause_words(count);
@@ -114,7 +119,7 @@ static uint32_t simplify_sorted(const cns_state *s, cns_lit *lits, uint32_t coun
 
 bool cns_add_clause(cns_state *s, const cns_lit *lits, uint32_t count) {
     CNS_ASSERT(s->level == 0);
-    if (s->failed || s->status != CNS_OK) {
+    if (s->failed || s->status != CNS_OK || !cns_poll(s)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -364,10 +364,10 @@ enum { POST = 0, DONE = 1 };
 static cns_status load_new(cns_loader *l, uint8_t *fate, uint32_t first, uint32_t count) {
     cns_state *s = l->state;
     const cns_model *m = l->model;
-    for (uint32_t k = 0; k < count && s->status == CNS_OK; k++) {
+    for (uint32_t k = 0; k < count && cns_poll(s) && s->status == CNS_OK; k++) {
         fate[k] = is_alias(l, &m->constraints[first + k]) ? DONE : POST;
     }
-    for (uint32_t k = 0; k < count && s->status == CNS_OK && !s->failed; k++) {
+    for (uint32_t k = 0; k < count && cns_poll(s) && s->status == CNS_OK && !s->failed; k++) {
         if (fate[k] == POST && is_definition(l, &m->constraints[first + k])) {
             fate[k] = DONE;
         }

@@ -11,35 +11,33 @@
 
 /* ---- waking --------------------------------------------------------------------------------- */
 
-static bool grow_rings(cns_state *s, uint32_t count) {
-    if (count <= s->ring_capacity) {
+/* Every ring has room for all propagators. */
+static bool grow_ring(cns_state *s, cns_ring *ring, uint32_t count) {
+    if (count <= ring->capacity) {
         return true;
     }
-    uint32_t capacity = s->ring_capacity ? s->ring_capacity * 2 : 64;
+    uint32_t capacity = ring->capacity ? ring->capacity * 2 : 64;
+    uint32_t *data = cns_context_alloc(s->context, capacity * sizeof *data, CNS_ALIGN_DEFAULT);
+    if (data == NULL) {
+        s->status = cns_context_memory_status(s->context, capacity * sizeof *data);
+        return false;
+    }
+    for (uint32_t i = 0; i < ring->count; i++) {
+        data[i] = ring->data[(ring->head + i) & (ring->capacity - 1)];
+    }
+    cns_context_free(s->context, ring->data, ring->capacity * sizeof *data, CNS_ALIGN_DEFAULT);
+    ring->data = data;
+    ring->head = 0;
+    ring->capacity = capacity;
+    return true;
+}
+
+static bool grow_rings(cns_state *s, uint32_t count) {
     for (int k = 0; k < CNS_PRIORITIES; k++) {
-        cns_ring *ring = &s->rings[k];
-        uint32_t *data = cns_context_alloc(s->context, capacity * sizeof *data, CNS_ALIGN_DEFAULT);
-        if (data == NULL) {
-            s->status = cns_context_memory_status(s->context, capacity * sizeof *data);
-            /* Rings grown so far are used at their old size: give them back at that size. */
-            while (k-- > 0) {
-                s->rings[k].data =
-                    cns_context_realloc(s->context, s->rings[k].data, capacity * sizeof *data,
-                                        s->ring_capacity * sizeof *data);
-            }
+        if (!grow_ring(s, &s->rings[k], count)) {
             return false;
         }
-        for (uint32_t i = 0; i < ring->count; i++) {
-            data[i] = ring->data[(ring->head + i) & (s->ring_capacity - 1)];
-        }
-        if (ring->data != NULL) {
-            cns_context_free(s->context, ring->data, s->ring_capacity * sizeof *data,
-                             CNS_ALIGN_DEFAULT);
-        }
-        ring->data = data;
-        ring->head = 0;
     }
-    s->ring_capacity = capacity;
     return true;
 }
 
@@ -49,11 +47,12 @@ void cns_queue_propagator(cns_state *s, cns_propagator *p) {
     }
     p->queued = true;
     cns_ring *ring = &s->rings[p->priority];
-    ring->data[(ring->head + ring->count++) & (s->ring_capacity - 1)] = p->number;
+    ring->data[(ring->head + ring->count++) & (ring->capacity - 1)] = p->number;
 }
 
 cns_status cns_attach(cns_state *s, cns_propagator *p) {
-    if (!cns_grow(s, &s->propagators, sizeof(cns_propagator *), &s->propagator_capacity,
+    if (!cns_poll(s) ||
+        !cns_grow(s, &s->propagators, sizeof(cns_propagator *), &s->propagator_capacity,
                   s->propagator_count + 1) ||
         !grow_rings(s, s->propagator_count + 1)) {
         p->class->destroy(s, p);
@@ -68,7 +67,8 @@ cns_status cns_attach(cns_state *s, cns_propagator *p) {
 }
 
 static bool add_wake(cns_state *s, cns_wakes *list, cns_wake wake) {
-    if (!cns_grow(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
+    if (!cns_poll(s) ||
+        !cns_grow(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
         return false;
     }
     list->data[list->count++] = wake;
@@ -128,7 +128,7 @@ void cns_clear_queues(cns_state *s) {
         cns_ring *ring = &s->rings[k];
         for (; ring->count > 0; ring->count--) {
             cns_propagator *p = s->propagators[ring->data[ring->head]];
-            ring->head = (ring->head + 1) & (s->ring_capacity - 1);
+            ring->head = (ring->head + 1) & (ring->capacity - 1);
             p->queued = false;
             if (p->class->cancel != NULL) {
                 p->class->cancel(s, p);
@@ -267,7 +267,7 @@ static cns_propagator *next_propagator(cns_state *s) {
         cns_ring *ring = &s->rings[k];
         if (ring->count > 0) {
             cns_propagator *p = s->propagators[ring->data[ring->head]];
-            ring->head = (ring->head + 1) & (s->ring_capacity - 1);
+            ring->head = (ring->head + 1) & (ring->capacity - 1);
             ring->count--;
             p->queued = false;
             return p;

@@ -6,11 +6,30 @@
 
 #include <string.h>
 
+#include "base/os.h"
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
-bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uint32_t need) {
+/* Grows an array to `wanted` elements; the new ones are 0. */
+static bool grow_to(cns_state *s, void *array, size_t element, uint32_t *capacity,
+                    uint32_t wanted) {
+    if (wanted <= *capacity) {
+        return true;
+    }
     void *old;
     memcpy(&old, array, sizeof old);
+    void *grown = cns_context_realloc(s->context, old, *capacity * element, wanted * element);
+    if (grown == NULL) {
+        s->status = cns_context_memory_status(s->context, wanted * element);
+        return false;
+    }
+    memset((char *)grown + *capacity * element, 0, (wanted - *capacity) * element);
+    memcpy(array, &grown, sizeof grown);
+    *capacity = wanted;
+    return true;
+}
+
+bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uint32_t need) {
     if (need <= *capacity) {
         return true;
     }
@@ -20,16 +39,18 @@ bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uin
         s->status = cns_fail(s->context, CNS_E_LIMIT, "the solver has more than 2^31 elements");
         return false;
     }
-    void *grown =
-        cns_context_realloc(s->context, old, *capacity * element, (size_t)wanted * element);
-    if (grown == NULL) {
-        s->status = cns_context_memory_status(s->context, (size_t)wanted * element);
-        return false;
+    return grow_to(s, array, element, capacity, (uint32_t)wanted);
+}
+
+bool cns_poll_now(cns_state *s) {
+    if (s->status == CNS_OK && s->polling) {
+        if (s->cancelled != NULL && atomic_load_explicit(s->cancelled, memory_order_relaxed)) {
+            s->status = CNS_E_CANCELLED;
+        } else if (s->deadline != 0 && cns_os_clock() >= s->deadline) {
+            s->status = CNS_E_DEADLINE;
+        }
     }
-    memset((char *)grown + *capacity * element, 0, (size_t)(wanted - *capacity) * element);
-    memcpy(array, &grown, sizeof grown);
-    *capacity = (uint32_t)wanted;
-    return true;
+    return s->status == CNS_OK;
 }
 
 static void release(cns_state *s, void *array, size_t size) {
@@ -41,20 +62,6 @@ static void release(cns_state *s, void *array, size_t size) {
 bool cns_grow_moves(cns_state *s) {
     return cns_grow(s, &s->marks, sizeof *s->marks, &s->mark_capacity, s->move_count + 1) &&
            cns_grow(s, &s->moves, sizeof *s->moves, &s->move_capacity, s->move_count + 1);
-}
-
-/* One of several arrays that grow together: resized without counting in the capacity. */
-static bool resize(cns_state *s, void *array, size_t element, size_t count, size_t new_count) {
-    void *old;
-    memcpy(&old, array, sizeof old);
-    void *grown = cns_context_realloc(s->context, old, count * element, new_count * element);
-    if (grown == NULL) {
-        s->status = cns_context_memory_status(s->context, new_count * element);
-        return false;
-    }
-    memset((char *)grown + count * element, 0, (new_count - count) * element);
-    memcpy(array, &grown, sizeof grown);
-    return true;
 }
 
 /* What is in these tables is resized when they grow, and freed with them. */
@@ -87,26 +94,21 @@ static const cns_table int_tables[] = {
 
 #define TABLE_COUNT(tables) (sizeof(tables) / sizeof *(tables))
 
-/* Grows all tables, or none counts as grown: a table that did grow keeps its size in `capacity`
- * terms only when all did, so a failure shrinks those that did. */
-static bool grow_tables(cns_state *s, const cns_table *tables, size_t count, uint32_t *capacity) {
+_Static_assert(TABLE_COUNT(bool_tables) == CNS_BOOL_TABLES, "as many as there are");
+_Static_assert(TABLE_COUNT(int_tables) == CNS_INT_TABLES, "as many as there are");
+
+/* Each table has a size of its own: where memory gives out in the middle, some are larger than
+ * `capacity`, which is the size of all once every one has grown. */
+static bool grow_tables(cns_state *s, const cns_table *tables, uint32_t *sizes, size_t count,
+                        uint32_t *capacity) {
     uint64_t wanted = (uint64_t)*capacity * 2 + 64;
     if (wanted > (UINT32_C(1) << 30)) {
         s->status = cns_fail(s->context, CNS_E_LIMIT, "the solver has more than 2^30 literals");
         return false;
     }
     for (size_t k = 0; k < count; k++) {
-        char *field = (char *)s + tables[k].offset;
-        if (!resize(s, field, tables[k].element, *capacity, (size_t)wanted)) {
-            while (k-- > 0) { /* giving memory back does not fail with any sane allocator */
-                field = (char *)s + tables[k].offset;
-                void *array;
-                memcpy(&array, field, sizeof array);
-                void *smaller =
-                    cns_context_realloc(s->context, array, (size_t)wanted * tables[k].element,
-                                        *capacity * tables[k].element);
-                memcpy(field, &smaller, sizeof smaller);
-            }
+        if (!grow_to(s, (char *)s + tables[k].offset, tables[k].element, &sizes[k],
+                     (uint32_t)wanted)) {
             return false;
         }
     }
@@ -114,23 +116,28 @@ static bool grow_tables(cns_state *s, const cns_table *tables, size_t count, uin
     return true;
 }
 
-static void free_tables(cns_state *s, const cns_table *tables, size_t count, uint32_t capacity) {
+static void free_tables(cns_state *s, const cns_table *tables, const uint32_t *sizes,
+                        size_t count) {
     for (size_t k = 0; k < count; k++) {
         void *array;
         memcpy(&array, (char *)s + tables[k].offset, sizeof array);
-        release(s, array, capacity * tables[k].element);
+        release(s, array, sizes[k] * tables[k].element);
     }
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
 
 cns_lit cns_new_bool(cns_state *s) {
+    if (!cns_poll(s)) {
+        return CNS_LIT_NONE;
+    }
     uint32_t n = s->free_bools;
     if (n != 0) {
         s->free_bools = s->atoms[n].next;
     } else {
         if (s->bool_count == s->bool_capacity &&
-            !grow_tables(s, bool_tables, TABLE_COUNT(bool_tables), &s->bool_capacity)) {
+            !grow_tables(s, bool_tables, s->bool_sizes, TABLE_COUNT(bool_tables),
+                         &s->bool_capacity)) {
             return CNS_LIT_NONE;
         }
         n = s->bool_count++;
@@ -148,8 +155,11 @@ cns_lit cns_new_bool(cns_state *s) {
 
 cns_status cns_new_int(cns_state *s, const int64_t *ranges, uint32_t range_count, cns_term *out) {
     CNS_ASSERT(s->level == 0);
+    if (!cns_poll(s)) {
+        return s->status;
+    }
     if (s->int_count == s->int_capacity &&
-        !grow_tables(s, int_tables, TABLE_COUNT(int_tables), &s->int_capacity)) {
+        !grow_tables(s, int_tables, s->int_sizes, TABLE_COUNT(int_tables), &s->int_capacity)) {
         return s->status;
     }
     int64_t *copy =
@@ -211,8 +221,8 @@ void cns_state_deinit(cns_state *s) {
         release(s, (void *)s->ints[k].ranges, s->ints[k].range_count * 2 * sizeof(int64_t));
         release(s, s->ints[k].dense, s->ints[k].dense_span * 2 * sizeof(uint32_t));
     }
-    free_tables(s, bool_tables, TABLE_COUNT(bool_tables), s->bool_capacity);
-    free_tables(s, int_tables, TABLE_COUNT(int_tables), s->int_capacity);
+    free_tables(s, bool_tables, s->bool_sizes, TABLE_COUNT(bool_tables));
+    free_tables(s, int_tables, s->int_sizes, TABLE_COUNT(int_tables));
     release(s, s->atom_map, s->atom_map_capacity * sizeof *s->atom_map);
     release(s, s->trail, s->trail_capacity * sizeof *s->trail);
     release(s, s->moves, s->move_capacity * sizeof *s->moves);
@@ -222,7 +232,7 @@ void cns_state_deinit(cns_state *s) {
     release(s, s->levels, s->level_capacity * sizeof *s->levels);
     release(s, s->queue, s->queue_capacity * sizeof *s->queue);
     for (int k = 0; k < CNS_PRIORITIES; k++) {
-        release(s, s->rings[k].data, s->ring_capacity * sizeof(uint32_t));
+        release(s, s->rings[k].data, s->rings[k].capacity * sizeof(uint32_t));
     }
     release(s, s->propagators, s->propagator_capacity * sizeof *s->propagators);
     release(s, s->arena, s->arena_capacity * sizeof *s->arena);

@@ -239,7 +239,7 @@ typedef struct cns_wakes {
 
 typedef struct cns_ring { /* queue of propagator numbers; capacity is a power of two */
     uint32_t *data;
-    uint32_t head, count;
+    uint32_t head, count, capacity;
 } cns_ring;
 
 /* ---- the state ------------------------------------------------------------------------------ */
@@ -249,9 +249,14 @@ typedef struct cns_counters {
     uint64_t learnt_literals, minimised_literals, explanations, atoms;
 } cns_counters;
 
+enum {
+    CNS_BOOL_TABLES = 12,
+    CNS_INT_TABLES = 11
+}; /* arrays of struct cns_state that grow as one */
+
 struct cns_state {
     cns_context *context;
-    cns_status status; /* not CNS_OK: memory gave out; everything stops */
+    cns_status status; /* not CNS_OK: memory gave out, or a poll found a limit; everything stops */
     bool failed;       /* infeasible at the root */
 
     /* by literal */
@@ -267,8 +272,9 @@ struct cns_state {
     int8_t *best_phase;
     double *activity;
     uint32_t bool_count, bool_capacity;
-    uint32_t pinned_count; /* Booleans below are never reclaimed: the model's */
-    uint32_t free_bools;   /* list of reclaimed Booleans, through atoms[].next; 0: none */
+    uint32_t bool_sizes[CNS_BOOL_TABLES]; /* of each of these arrays, at least bool_capacity */
+    uint32_t pinned_count;                /* Booleans below are never reclaimed: the model's */
+    uint32_t free_bools; /* list of reclaimed Booleans, through atoms[].next; 0: none */
 
     /* by term */
     int64_t *bound; /* lower bound */
@@ -282,6 +288,7 @@ struct cns_state {
     int64_t *int_phase; /* saved value; CNS_NO_BOUND: none */
     int64_t *int_best;  /* in the best solution; CNS_NO_BOUND: none */
     uint32_t int_count, int_capacity;
+    uint32_t int_sizes[CNS_INT_TABLES];
 
     uint32_t *atom_map; /* open addressing over Booleans that are atoms of wide integers */
     uint32_t atom_map_count, atom_map_capacity;
@@ -300,7 +307,6 @@ struct cns_state {
     uint32_t *queue; /* literals, and CNS_WHAT_BOUND | term, to propagate */
     uint32_t queue_head, queue_count, queue_capacity;
     cns_ring rings[CNS_PRIORITIES];
-    uint32_t ring_capacity;
     uint32_t active_origin; /* of the propagator that runs; UINT32_MAX: none */
     cns_propagator **propagators;
     uint32_t propagator_count, propagator_capacity;
@@ -338,6 +344,12 @@ struct cns_state {
     uint64_t ticks_end;
     cns_counters counters;
 
+    /* While a model is loaded, which ticks do not bound: */
+    bool polling;
+    uint32_t polls;
+    const _Atomic bool *cancelled;
+    uint64_t deadline; /* by cns_os_clock(); 0: none */
+
     /* Called with every explanation and learnt clause when set (tests, proofs): `facts` imply
      * `fact`, or false when fact is NULL; by constraint `origin`, or by clauses: UINT32_MAX. */
     void (*on_inference)(void *user, cns_state *state, uint32_t origin, const cns_facts *facts,
@@ -353,6 +365,14 @@ cns_status cns_state_check(cns_state *state);
 /* Grows an array to hold `need` elements; false, with state->status set, when memory gave out. */
 bool cns_grow(cns_state *state, void *array, size_t element, uint32_t *capacity, uint32_t need);
 bool cns_facts_push(cns_state *state, cns_facts *facts, cns_fact fact);
+
+/* Looks at the clock and at cancellation. False, with status CNS_E_DEADLINE or CNS_E_CANCELLED:
+ * what loads a model gives up, as when memory gives out. */
+bool cns_poll_now(cns_state *state);
+/* The same now and then: to be called about once a microsecond while loading, or less. */
+static inline bool cns_poll(cns_state *s) {
+    return !s->polling || (++s->polls & 127) != 0 || cns_poll_now(s);
+}
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
