@@ -15,7 +15,8 @@
 #define SLICE UINT64_C(400000) /* ticks between looks at the clock and at cancellation */
 
 struct cns_solver {
-    cns_context *context;
+    cns_context *host;    /* the caller's */
+    cns_context *context; /* inside it, of this solver alone: its memory and its limit */
     cns_model model;
     cns_state state;
     cns_loader loader;
@@ -24,18 +25,22 @@ struct cns_solver {
     uint64_t seed;
     uint32_t loaded_phases;
     bool begun;    /* the first step was taken */
-    bool dirty;    /* something was added since the last step */
+    bool loaded;   /* the state is up to the model */
+    bool torn;     /* memory or a limit stopped what cannot be stopped halfway: the state is of no
+                    * use, and is made anew from the model */
     bool narrowed; /* solutions were excluded, or an objective bounded: what was learnt since holds
                     * for what is left only */
+    bool changed_options;
     bool at_solution;
     bool complete;
     uint64_t began; /* clock of the first step */
     uint64_t setup_time, search_time;
     uint64_t conflicts_before; /* of the limit's period */
     int64_t *values;           /* of the last solution */
-    uint32_t value_count, value_capacity;
+    int64_t *candidate;        /* values that are being judged */
+    uint32_t value_count, value_capacity, candidate_capacity;
     bool has_solution;
-    int64_t objective, bound;
+    int64_t objective;
     uint64_t solutions;
     cns_var *assumptions;
     uint32_t assumption_count, assumption_capacity;
@@ -54,6 +59,7 @@ static cns_status open_state(cns_solver *solver) {
         cns_search_init(&solver->search, &solver->state);
         solver->loaded_phases = 0;
         solver->narrowed = false;
+        solver->torn = false;
     }
     return status;
 }
@@ -62,6 +68,20 @@ static void close_state(cns_solver *solver) {
     cns_search_deinit(&solver->search);
     cns_loader_deinit(&solver->loader);
     cns_state_deinit(&solver->state);
+}
+
+/* A new state in the place of the old one, which may be none after a failure; what was counted
+ * stays. */
+static cns_status reopen_state(cns_solver *solver) {
+    cns_counters counters = solver->state.counters;
+    uint64_t ticks = solver->state.ticks;
+    if (solver->state.context != NULL) {
+        close_state(solver);
+    }
+    cns_status status = open_state(solver);
+    solver->state.counters = counters;
+    solver->state.ticks = ticks;
+    return status;
 }
 
 cns_status cns_solver_create(cns_context *context, const cns_solver_config *config,
@@ -76,21 +96,28 @@ cns_status cns_solver_create(cns_context *context, const cns_solver_config *conf
     if (solver == NULL) {
         return cns_context_memory_status(context, sizeof *solver);
     }
-    solver->context = context;
+    solver->host = context;
     solver->seed = config != NULL ? config->seed : 0;
-    cns_status status = cns_model_init(&solver->model, context);
+    solver->options.size = sizeof solver->options;
+    cns_status status = cns_context_create_inner(
+        context, "solver", config != NULL ? config->memory_limit : 0, &solver->context);
     if (status != CNS_OK) {
         goto free_solver;
+    }
+    status = cns_model_init(&solver->model, solver->context);
+    if (status != CNS_OK) {
+        goto free_context;
     }
     status = open_state(solver);
     if (status != CNS_OK) {
         goto free_model;
     }
-    solver->options.size = sizeof solver->options;
     *out = solver;
     return CNS_OK;
 free_model:
     cns_model_deinit(&solver->model);
+free_context:
+    cns_context_destroy(solver->context);
 free_solver:
     cns_context_free(context, solver, sizeof *solver, CNS_ALIGN_DEFAULT);
     return status;
@@ -101,15 +128,26 @@ void cns_solver_destroy(cns_solver *solver) {
         return;
     }
     cns_context *context = solver->context;
-    close_state(solver);
+    if (solver->state.context != NULL) {
+        close_state(solver);
+    }
     cns_model_deinit(&solver->model);
     cns_context_free(context, solver->values, solver->value_capacity * sizeof(int64_t),
+                     CNS_ALIGN_DEFAULT);
+    cns_context_free(context, solver->candidate, solver->candidate_capacity * sizeof(int64_t),
                      CNS_ALIGN_DEFAULT);
     cns_context_free(context, solver->assumptions, solver->assumption_capacity * sizeof(cns_var),
                      CNS_ALIGN_DEFAULT);
     cns_context_free(context, solver->core, solver->core_capacity * sizeof(cns_var),
                      CNS_ALIGN_DEFAULT);
-    cns_context_free(context, solver, sizeof *solver, CNS_ALIGN_DEFAULT);
+    cns_context_destroy(context);
+    cns_context_free(solver->host, solver, sizeof *solver, CNS_ALIGN_DEFAULT);
+}
+
+void cns_solver_set_memory_limit(cns_solver *solver, uint64_t bytes) {
+    if (solver != NULL) {
+        cns_context_set_memory_limit(solver->context, bytes);
+    }
 }
 
 /* ---- the model ------------------------------------------------------------------------------ */
@@ -123,16 +161,33 @@ void cns_solver_destroy(cns_solver *solver) {
 
 static cns_status changed(cns_solver *solver, cns_status status) {
     if (status == CNS_OK) {
-        solver->dirty = true;
+        solver->loaded = false;
         solver->complete = false;
         solver->core_valid = false;
     }
     return status;
 }
 
+/* For arrays of the solver's own, which the state's status is not about. */
+static cns_status grow(const cns_solver *solver, void *array, size_t element, uint32_t *capacity,
+                       size_t need) {
+    cns_state account = {.context = solver->context};
+    if (need > INT32_MAX) {
+        return cns_fail(solver->context, CNS_E_LIMIT, "solver: more than 2^31 elements");
+    }
+    return cns_grow(&account, array, element, capacity, (uint32_t)need) ? CNS_OK : account.status;
+}
+
+static cns_status no_output(const cns_solver *solver, const char *function) {
+    return cns_fail(solver->context, CNS_E_INVALID, "%s: out is NULL", function);
+}
+
 cns_status cns_solver_new_int(cns_solver *solver, int64_t low, int64_t high, const char *name,
                               cns_var *out) {
     NEED(solver);
+    if (out == NULL) {
+        return no_output(solver, "cns_solver_new_int");
+    }
     return changed(solver,
                    cns_model_new_var(&solver->model, (const int64_t[]){low, high}, 1, name, out));
 }
@@ -140,6 +195,9 @@ cns_status cns_solver_new_int(cns_solver *solver, int64_t low, int64_t high, con
 cns_status cns_solver_new_int_ranges(cns_solver *solver, const int64_t *ranges, size_t count,
                                      const char *name, cns_var *out) {
     NEED(solver);
+    if (out == NULL) {
+        return no_output(solver, "cns_solver_new_int_ranges");
+    }
     return changed(solver, cns_model_new_var(&solver->model, ranges, count, name, out));
 }
 
@@ -149,6 +207,9 @@ cns_status cns_solver_new_bool(cns_solver *solver, const char *name, cns_var *ou
 
 cns_status cns_solver_constant(cns_solver *solver, int64_t value, cns_var *out) {
     NEED(solver);
+    if (out == NULL) {
+        return no_output(solver, "cns_solver_constant");
+    }
     return changed(solver, cns_model_constant(&solver->model, value, out));
 }
 
@@ -212,34 +273,59 @@ cns_status cns_solver_hint(cns_solver *solver, cns_var var, int64_t value) {
     return changed(solver, cns_model_hint(&solver->model, var, value));
 }
 
+static cns_status check_options(const cns_solver *solver, const cns_solve_options *o) {
+    if ((int)o->strategy < CNS_STRATEGY_DEFAULT || (int)o->strategy > CNS_STRATEGY_FREE ||
+        (int)o->restart < CNS_RESTART_DEFAULT || (int)o->restart > CNS_RESTART_CONSTANT) {
+        return cns_fail(solver->context, CNS_E_INVALID,
+                        "cns_solver_set_options: strategy %d and restart %d, expected a "
+                        "cns_strategy, 0..%d, and a cns_restart_policy, 0..%d",
+                        (int)o->strategy, (int)o->restart, CNS_STRATEGY_FREE, CNS_RESTART_CONSTANT);
+    }
+    if (!(o->restart_base >= 0 && o->restart_base <= 1e9)) {
+        return cns_fail(solver->context, CNS_E_RANGE,
+                        "cns_solver_set_options: restart_base %g, expected 0..1e9",
+                        o->restart_base);
+    }
+    return CNS_OK;
+}
+
 cns_status cns_solver_set_options(cns_solver *solver, const cns_solve_options *options) {
     NEED(solver);
     if (options != NULL && options->size != sizeof *options) {
         return cns_fail(solver->context, CNS_E_INVALID,
                         "cns_solver_set_options: options.size is not known");
     }
-    memset(&solver->options, 0, sizeof solver->options);
-    if (options != NULL) {
-        solver->options = *options;
+    cns_solve_options fresh = {.size = sizeof fresh};
+    fresh = options != NULL ? *options : fresh;
+    cns_status status = check_options(solver, &fresh);
+    if (status != CNS_OK) {
+        return status;
     }
-    solver->dirty = true;
-    return CNS_OK;
+    bool outputs = (fresh.all_solutions != 0) != (solver->options.all_solutions != 0);
+    solver->options = fresh;
+    solver->changed_options = true;
+    return outputs ? changed(solver, CNS_OK) : CNS_OK;
 }
 
 cns_status cns_solver_assume(cns_solver *solver, const cns_var *literals, size_t count) {
     NEED(solver);
+    if (literals == NULL && count > 0) {
+        return cns_fail(solver->context, CNS_E_INVALID,
+                        "cns_solver_assume: NULL, expected %zu literals", count);
+    }
     for (size_t k = 0; k < count; k++) {
         if (!cns_model_is_literal(&solver->model, literals[k])) {
             return cns_fail(solver->context, CNS_E_INVALID,
                             "cns_solver_assume: element %zu is no Boolean variable", k);
         }
     }
-    if (count > INT32_MAX || !cns_grow(&solver->state, &solver->assumptions, sizeof(cns_var),
-                                       &solver->assumption_capacity, (uint32_t)count)) {
-        return CNS_E_NOMEM;
+    cns_status status =
+        grow(solver, &solver->assumptions, sizeof(cns_var), &solver->assumption_capacity, count);
+    if (status != CNS_OK) {
+        return status;
     }
     if (count > 0) {
-        memcpy(solver->assumptions, literals, count * sizeof *literals);
+        memmove(solver->assumptions, literals, count * sizeof *literals);
     }
     solver->assumption_count = (uint32_t)count;
     return changed(solver, CNS_OK);
@@ -303,6 +389,11 @@ static cns_status load_goal(cns_solver *solver) {
     view = solver->model.goal == CNS_MAXIMIZE ? cns_view_negate(view) : view;
     s->objective = view.term;
     solver->search.objective_offset = view.offset;
+    if (solver->has_solution) { /* of this problem: the state was made anew */
+        int64_t best = solver->model.goal == CNS_MAXIMIZE ? -solver->objective : solver->objective;
+        cns_search_improve(&solver->search, best - view.offset - 1);
+        solver->narrowed = true;
+    }
     return CNS_OK;
 }
 
@@ -356,35 +447,63 @@ static void apply_options(cns_solver *solver) {
     search->restart_scale = o->restart_scale;
     search->restart_base = o->restart_base;
     cns_search_reset(search);
+    solver->changed_options = false;
 }
 
-/* Brings the state up to the model. */
-static cns_status prepare(cns_solver *solver) {
+/* By cns_os_clock(); 0: none. */
+static uint64_t deadline(const cns_solver *solver) {
+    uint64_t limit = solver->options.time_limit;
+    return limit == 0 || limit > UINT64_MAX - solver->began ? 0 : solver->began + limit;
+}
+
+static cns_status load(cns_solver *solver) {
     cns_state *s = &solver->state;
-    if (!solver->dirty && solver->begun) {
-        return CNS_OK;
-    }
-    cns_backtrack(s, 0);
-    solver->at_solution = false;
-    if (solver->narrowed) {
-        close_state(solver);
-        cns_status opened = open_state(solver);
-        if (opened != CNS_OK) {
-            return opened;
-        }
-    }
+    s->cancelled = &solver->cancelled;
+    s->deadline = deadline(solver);
+    s->polling = true;
+    solver->search.core_count = 0;
     cns_status status = cns_load(&solver->loader);
     if (status == CNS_OK && !s->failed) {
         status = load_phases(solver);
         status = status == CNS_OK ? load_outputs(solver) : status;
         status = status == CNS_OK ? load_goal(solver) : status;
         status = status == CNS_OK ? load_assumptions(solver) : status;
-        load_hints(solver);
+        if (status == CNS_OK) {
+            load_hints(solver);
+            status = s->status;
+        }
         s->pinned_count = s->bool_count;
         apply_options(solver);
     }
-    solver->dirty = false;
-    return status != CNS_OK ? status : s->status;
+    s->polling = false;
+    return status;
+}
+
+/* Brings the state up to the model. */
+static cns_status prepare(cns_solver *solver) {
+    if (!solver->loaded) { /* a new problem */
+        cns_backtrack(&solver->state, 0);
+        solver->at_solution = false;
+        solver->has_solution = false;
+        solver->torn = solver->torn || solver->narrowed;
+    } else if (!solver->torn) {
+        return CNS_OK;
+    } else if (solver->has_solution && solver->model.goal == CNS_SATISFY) {
+        return cns_fail(solver->context, CNS_E_NOMEM,
+                        "cns_solver_step: memory gave out where it takes the solutions seen along; "
+                        "cns_solver_restart enumerates them anew");
+    }
+    if (solver->torn) {
+        cns_status status = reopen_state(solver);
+        if (status != CNS_OK) {
+            solver->torn = true;
+            return status;
+        }
+    }
+    cns_status status = load(solver);
+    solver->torn = status != CNS_OK;
+    solver->loaded = status == CNS_OK;
+    return status;
 }
 
 /* ---- solutions ------------------------------------------------------------------------------ */
@@ -392,20 +511,25 @@ static cns_status prepare(cns_solver *solver) {
 /* Reads, checks and keeps the solution that the search stands at. */
 static cns_status take_solution(cns_solver *solver) {
     cns_model *m = &solver->model;
-    cns_state *s = &solver->state;
-    if (!cns_grow(s, &solver->values, sizeof(int64_t), &solver->value_capacity,
-                  m->variable_count)) {
-        return s->status;
-    }
-    for (uint32_t v = 0; v < m->variable_count; v++) {
-        solver->values[v] = cns_load_value(&solver->loader, (cns_var)v);
-    }
-    solver->value_count = m->variable_count;
-    solver->has_solution = false;
-    cns_status status = cns_solver_check_values(solver, solver->values, solver->value_count);
+    cns_status status = grow(solver, &solver->candidate, sizeof(int64_t),
+                             &solver->candidate_capacity, m->variable_count);
     if (status != CNS_OK) {
         return status;
     }
+    for (uint32_t v = 0; v < m->variable_count; v++) {
+        solver->candidate[v] = cns_load_value(&solver->loader, (cns_var)v);
+    }
+    status = cns_solver_check_values(solver, solver->candidate, m->variable_count);
+    if (status != CNS_OK) {
+        return status;
+    }
+    int64_t *values = solver->candidate;
+    uint32_t capacity = solver->candidate_capacity;
+    solver->candidate = solver->values;
+    solver->candidate_capacity = solver->value_capacity;
+    solver->values = values;
+    solver->value_capacity = capacity;
+    solver->value_count = m->variable_count;
     solver->has_solution = true;
     solver->at_solution = true;
     solver->solutions++;
@@ -442,29 +566,29 @@ cns_status cns_solver_check_values(const cns_solver *solver, const int64_t *valu
                     c->name ? " " : "", cns_model_text(m, c->name));
 }
 
-/* Moves on from a solution that was reported: to better ones, or to others. False: none can be. */
+/* Moves on from a solution that was reported: to better ones, or to others. False: none can be, or
+ * memory gave out; then the search still stands there. */
 static bool leave_solution(cns_solver *solver) {
     cns_state *s = &solver->state;
-    solver->at_solution = false;
     solver->narrowed = true;
     if (solver->model.goal != CNS_SATISFY) {
         cns_search_improve(&solver->search, cns_low(s, s->objective) - 1);
-        return true;
-    }
-    if (solver->options.all_solutions == 0) {
+    } else if (solver->options.all_solutions == 0 || !cns_search_exclude(&solver->search)) {
         return false;
     }
-    return cns_search_exclude(&solver->search);
+    solver->at_solution = false;
+    return true;
 }
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 /* The user's literals for the assumptions that the search found at fault. */
 static cns_status take_core(cns_solver *solver) {
-    cns_state *s = &solver->state;
     const cns_search *search = &solver->search;
-    if (!cns_grow(s, &solver->core, sizeof(cns_var), &solver->core_capacity, search->core_count)) {
-        return s->status;
+    cns_status status =
+        grow(solver, &solver->core, sizeof(cns_var), &solver->core_capacity, search->core_count);
+    if (status != CNS_OK) {
+        return status;
     }
     solver->core_count = search->core_count;
     for (uint32_t k = 0; k < search->core_count; k++) {
@@ -474,12 +598,20 @@ static cns_status take_core(cns_solver *solver) {
     return CNS_OK;
 }
 
+/* Nothing is left to be searched. */
+static cns_status finish(cns_solver *solver) {
+    cns_status status = solver->complete ? CNS_OK : take_core(solver);
+    solver->complete = status == CNS_OK;
+    return status;
+}
+
 static bool limit_reached(const cns_solver *solver) {
     const cns_solve_options *o = &solver->options;
     if (atomic_load_explicit(&solver->cancelled, memory_order_relaxed)) {
         return true;
     }
-    if (o->time_limit != 0 && cns_os_clock() - solver->began >= o->time_limit) {
+    uint64_t end = deadline(solver);
+    if (end != 0 && cns_os_clock() >= end) {
         return true;
     }
     return o->conflict_limit != 0 &&
@@ -489,7 +621,7 @@ static bool limit_reached(const cns_solver *solver) {
 /* Runs slices until something is to be said. */
 static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
     cns_state *s = &solver->state;
-    uint64_t end = ticks == 0 ? UINT64_MAX : s->ticks + ticks;
+    uint64_t end = ticks == 0 || ticks > UINT64_MAX - s->ticks ? UINT64_MAX : s->ticks + ticks;
     for (;;) {
         if (limit_reached(solver)) {
             *out = CNS_STOPPED;
@@ -512,58 +644,66 @@ static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
         }
         case CNS_SEARCH_EXHAUSTED:
             *out = CNS_COMPLETE;
-            solver->complete = true;
-            return take_core(solver);
+            return finish(solver);
         case CNS_SEARCH_ERROR:
             return s->status;
         }
     }
 }
 
-/* Memory that gave out leaves the state at its root, usable once there is memory again. */
+/* After a failure. Memory that gave out above the root leaves the state usable there; what happens
+ * at the root cannot be undone. */
 static cns_status recover(cns_solver *solver, cns_status status) {
     cns_state *s = &solver->state;
-    if (status == CNS_E_NOMEM || status == CNS_E_LIMIT) {
+    if (s->status == CNS_OK || (solver->at_solution && s->level > 0)) {
         s->status = CNS_OK;
-        s->has_conflict = false;
-        cns_backtrack(s, 0);
-        solver->at_solution = false;
-        solver->dirty = true;
+        return status;
     }
+    s->status = CNS_OK;
+    s->has_conflict = false;
+    solver->torn = solver->torn || s->level == 0;
+    solver->at_solution = false;
+    cns_backtrack(s, 0);
     return status;
+}
+
+/* From the present place of the search on. */
+static cns_status proceed(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
+    cns_state *s = &solver->state;
+    if (solver->changed_options) {
+        apply_options(solver);
+    }
+    if (solver->complete || s->failed || (solver->at_solution && !leave_solution(solver))) {
+        *out = CNS_COMPLETE;
+        return s->status != CNS_OK ? s->status : finish(solver);
+    }
+    return search(solver, ticks, out);
 }
 
 cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
     NEED(solver);
     if (out == NULL) {
-        return cns_fail(solver->context, CNS_E_INVALID, "cns_solver_step: out is needed");
+        return no_output(solver, "cns_solver_step");
     }
     uint64_t start = cns_os_clock();
     if (!solver->begun) {
+        solver->begun = true;
         solver->began = start;
+        solver->setup_time = solver->search_time = 0;
         solver->conflicts_before = solver->state.counters.conflicts;
     }
     cns_status status = prepare(solver);
-    if (!solver->begun) {
-        solver->begun = true;
-        solver->setup_time = cns_os_clock() - start;
-        start = cns_os_clock();
-    }
-    if (status != CNS_OK) {
-        return recover(solver, status);
-    }
-    if (solver->complete || solver->state.failed ||
-        (solver->at_solution && !leave_solution(solver))) {
-        if (solver->state.status != CNS_OK) {
-            return recover(solver, solver->state.status);
-        }
-        solver->complete = true;
-        *out = CNS_COMPLETE;
-        return CNS_OK;
-    }
+    uint64_t ready = cns_os_clock();
+    solver->setup_time += ready - start;
     cns_outcome outcome = CNS_RUNNING;
-    status = search(solver, ticks, &outcome);
-    solver->search_time += cns_os_clock() - start;
+    if (status == CNS_OK) {
+        status = proceed(solver, ticks, &outcome);
+        solver->search_time += cns_os_clock() - ready;
+    } else if (status == CNS_E_DEADLINE || status == CNS_E_CANCELLED) {
+        recover(solver, status);
+        outcome = CNS_STOPPED;
+        status = CNS_OK;
+    }
     if (status != CNS_OK) {
         return recover(solver, status);
     }
@@ -579,14 +719,10 @@ void cns_solver_cancel(cns_solver *solver) {
 
 cns_status cns_solver_restart(cns_solver *solver) {
     NEED(solver);
-    cns_backtrack(&solver->state, 0);
     atomic_store_explicit(&solver->cancelled, false, memory_order_relaxed);
     solver->begun = false;
-    solver->at_solution = false;
     solver->has_solution = false;
-    solver->complete = false;
-    solver->dirty = true;
-    return CNS_OK;
+    return changed(solver, CNS_OK);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -600,8 +736,26 @@ cns_status cns_solver_value(const cns_solver *solver, cns_var var, int64_t *out)
     if (!solver->has_solution || index >= solver->value_count) {
         return cns_fail(solver->context, CNS_E_NOTFOUND, "cns_solver_value: no solution yet");
     }
+    if (out == NULL) {
+        return no_output(solver, "cns_solver_value");
+    }
     *out = cns_model_value(solver->values, var);
     return CNS_OK;
+}
+
+/* The objective cannot be better than this. */
+static int64_t proved_bound(const cns_solver *solver) {
+    const cns_model *m = &solver->model;
+    const cns_state *s = &solver->state;
+    bool maximise = m->goal == CNS_MAXIMIZE;
+    if (solver->complete && solver->has_solution) {
+        return solver->objective;
+    }
+    if (!solver->loaded || solver->torn) {
+        return maximise ? cns_model_high(m, m->objective) : cns_model_low(m, m->objective);
+    }
+    int64_t bound = s->root[s->objective] + solver->search.objective_offset;
+    return maximise ? -bound : bound;
 }
 
 void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
@@ -622,8 +776,8 @@ void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
         .learnt = s->counters.learnt,
         .learnt_now = s->learnt_count,
         .literals = s->bool_count,
-        .int_vars = s->int_count,
-        .bool_vars = s->pinned_count,
+        .int_vars = s->int_count > 0 ? s->int_count - 1 : 0, /* one is constant */
+        .bool_vars = s->pinned_count > 0 ? s->pinned_count - 1 : 0,
         .propagators = s->propagator_count,
         .clauses = s->original_count,
         .memory_peak = memory.peak,
@@ -633,15 +787,8 @@ void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
         .has_solution = solver->has_solution,
         .proved = solver->complete,
     };
-    if (solver->model.goal != CNS_SATISFY && s->int_count > s->objective >> 1) {
-        int64_t bound = s->root[s->objective] + solver->search.objective_offset;
-        bound = solver->complete && solver->has_solution && solver->model.goal == CNS_MINIMIZE
-                    ? solver->objective
-                    : bound;
-        out->bound = solver->model.goal == CNS_MAXIMIZE ? -bound : bound;
-        if (solver->complete && solver->has_solution) {
-            out->bound = solver->objective;
-        }
+    if (solver->model.goal != CNS_SATISFY) {
+        out->bound = proved_bound(solver);
     }
 }
 
@@ -690,6 +837,12 @@ cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **lit
     if (!solver->core_valid || !solver->complete || solver->has_solution) {
         return cns_fail(solver->context, CNS_E_NOTFOUND,
                         "cns_solver_core: the last step did not end as infeasible");
+    }
+    if (minimise && solver->torn) {
+        cns_status status = prepare(solver);
+        if (status != CNS_OK) {
+            return recover(solver, status);
+        }
     }
     for (uint32_t k = 0; minimise && k < solver->core_count;) {
         bool holds = true;

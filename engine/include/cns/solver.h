@@ -41,6 +41,9 @@ typedef struct cns_solver_config {
 CNS_API cns_status cns_solver_create(cns_context *context, const cns_solver_config *config,
                                      cns_solver **out);
 CNS_API void cns_solver_destroy(cns_solver *solver);
+/* Changes the memory limit (0: none). A call that would pass it gives CNS_E_LIMIT; the last
+ * solution stays, and once there is room, further steps go on. */
+CNS_API void cns_solver_set_memory_limit(cns_solver *solver, uint64_t bytes);
 
 /* ---- variables ------------------------------------------------------------------------------ */
 
@@ -157,8 +160,10 @@ typedef struct cns_constraint {
     uint32_t reserved;
 } cns_constraint;
 
-/* Adds a constraint, before the search or between two steps of it; then the search goes on from
- * its root, and keeps what it has learnt. Its arguments are copied. CNS_E_INVALID names what does
+/* Adds a constraint, before the search or between two steps of it. A change of the model, its goal,
+ * hints or assumptions makes a new problem: with the next step the search goes on from its root,
+ * earlier solutions count no more, and what was learnt is kept unless it rests on them. Arguments
+ * are copied. CNS_E_INVALID names what does
  * not fit the kind, CNS_E_RANGE what could overflow, CNS_E_UNSUPPORTED a condition that the kind
  * does not take. */
 CNS_API cns_status cns_solver_add(cns_solver *solver, const cns_constraint *constraint);
@@ -229,14 +234,16 @@ typedef struct cns_solve_options {
     double restart_base;    /* 0: 1.5 */
     uint64_t time_limit;    /* nanoseconds over all steps, from the first one on; 0: none */
     uint64_t conflict_limit;
-    uint32_t all_solutions;       /* 1: go on after a solution; with a goal: show improving ones */
+    uint32_t all_solutions;       /* 1: go on after a solution. 0: without a goal, one is enough,
+                                   * and CNS_COMPLETE follows it */
     uint32_t workers;             /* 0 or 1: this thread alone */
     const cns_executor *executor; /* where further workers run; copied; NULL with one worker */
     uint32_t deterministic;       /* with several workers: meet at fixed numbers of ticks */
     uint32_t reserved;
 } cns_solve_options;
 
-/* Before the first step; NULL resets. */
+/* Before the first step, or between two; NULL resets. A change of `all_solutions` makes a new
+ * problem; all else holds from the next step on. */
 CNS_API cns_status cns_solver_set_options(cns_solver *solver, const cns_solve_options *options);
 
 /* Literals that hold in the steps that follow, until replaced; count 0: none. */
@@ -250,19 +257,22 @@ typedef enum cns_outcome {
 } cns_outcome;
 
 /* Searches for about `ticks` units of work (a million take some milliseconds; 0: no bound). The
- * outcome CNS_COMPLETE without a solution found: infeasible (under the assumptions). Errors:
- * CNS_E_NOMEM, CNS_E_LIMIT (memory); CNS_E_CORRUPT: a solution did not pass its check, which is a
+ * outcome CNS_COMPLETE without a solution found: infeasible (under the assumptions). The first step
+ * of a problem loads it, however few ticks there are. Errors: CNS_E_NOMEM, CNS_E_LIMIT (memory),
+ * after which further steps go on; CNS_E_CORRUPT: a solution did not pass its check, which is a
  * bug in the engine, and the message names the constraint. */
 CNS_API cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out);
 /* Ends the present or the next step with CNS_STOPPED, soon. Any thread. */
 CNS_API void cns_solver_cancel(cns_solver *solver);
-/* Takes a cancellation, the limits' clocks and the solutions seen back; keeps what was learnt. */
+/* Takes a cancellation, the limits' clocks and the solutions seen back, as a new problem. */
 CNS_API cns_status cns_solver_restart(cns_solver *solver);
 
 /* The value in the last solution. CNS_E_NOTFOUND before the first. */
 CNS_API cns_status cns_solver_value(const cns_solver *solver, cns_var var, int64_t *out);
 /* After CNS_COMPLETE without a solution: a set of assumptions, minimal when `minimise` is 1, that
- * cannot hold together (empty: infeasible without them). Valid until the next step. */
+ * cannot hold together (empty: infeasible without them). Valid until the next step. Errors:
+ * CNS_E_NOTFOUND: there is none; CNS_E_CANCELLED: cancelled, or a limit was reached, before it was
+ * minimal, and CNS_E_NOMEM, CNS_E_LIMIT; the core stays, and can be asked for again. */
 CNS_API cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **literals,
                                    size_t *count);
 
