@@ -168,13 +168,16 @@ static bool add_literal(analysis *a, cns_lit lit, uint32_t position) {
     if (s->seen[n] != SEEN_NOT) {
         return true;
     }
+    if (!remember(s, n)) {
+        return false;
+    }
     s->seen[n] = SEEN_IN;
     bump_bool(s, n);
     if (s->trail[position].level == s->level) {
         a->open++;
-        return remember(s, n);
+        return true;
     }
-    return remember(s, n) && cns_facts_push(s, &s->learnt_facts, cns_fact_lit(lit));
+    return cns_facts_push(s, &s->learnt_facts, cns_fact_lit(lit));
 }
 
 /* A bound is demanded of the move that reached it. Learnt facts of bounds hold its position until
@@ -370,8 +373,11 @@ static bool redundant_literal(cns_state *s, cns_lit lit, unsigned depth) {
         return false;
     }
     bool result = follows(s, position, cns_fact_lit(lit), depth);
+    if (!remember(s, n)) {
+        return false;
+    }
     s->seen[n] = result ? SEEN_REMOVABLE : SEEN_POISON;
-    return remember(s, n) && result;
+    return result;
 }
 
 static bool redundant_facts(cns_state *s, uint32_t start, unsigned depth) {
