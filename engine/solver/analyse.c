@@ -64,7 +64,7 @@ bool cns_explain(cns_state *s, cns_reason reason, cns_fact fact, uint32_t positi
         cns_propagator *p = s->propagators[cns_reason_minor(reason)];
         p->class->explain(s, p, payload, fact, position, out);
         s->ticks += out->count - before + 1;
-        return s->status == CNS_OK;
+        return cns_poll(s) && s->status == CNS_OK;
     }
     case CNS_REASON_HOLE:
         return explain_by_hole(s, payload, fact.id, out);
@@ -323,7 +323,8 @@ static inline bool level_in_clause(const cns_state *s, uint32_t level) {
 /* Whether all that the entry's reason gives for `fact` follows from the clause. */
 static bool follows(cns_state *s, uint32_t position, cns_fact fact, unsigned depth) {
     cns_reason reason = s->trail[position].reason;
-    if (cns_reason_tag(reason) == CNS_REASON_NONE || depth >= MINIMISE_DEPTH) {
+    if (cns_reason_tag(reason) == CNS_REASON_NONE || depth >= MINIMISE_DEPTH ||
+        s->status != CNS_OK) {
         return false;
     }
     uint32_t start = s->explanation.count;

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define SLICE UINT64_C(400000) /* ticks between looks at the clock and at cancellation */
+#define SLICE UINT64_C(50000) /* ticks between looks at the clock and at cancellation */
 
 struct cns_solver {
     cns_context *host;    /* the caller's */
@@ -456,11 +456,22 @@ static uint64_t deadline(const cns_solver *solver) {
     return limit == 0 || limit > UINT64_MAX - solver->began ? 0 : solver->began + limit;
 }
 
-static cns_status load(cns_solver *solver) {
+/* What takes long looks at the limits itself: while loading always; in a search it must not stop
+ * at the root, where nothing can be undone. */
+static void watch_limits(cns_solver *solver, uint8_t polling) {
     cns_state *s = &solver->state;
     s->cancelled = &solver->cancelled;
     s->deadline = deadline(solver);
-    s->polling = true;
+    s->polling = polling;
+}
+
+static bool is_limit(cns_status status) {
+    return status == CNS_E_DEADLINE || status == CNS_E_CANCELLED;
+}
+
+static cns_status load(cns_solver *solver) {
+    cns_state *s = &solver->state;
+    watch_limits(solver, CNS_POLL_ALWAYS);
     solver->search.core_count = 0;
     cns_status status = cns_load(&solver->loader);
     if (status == CNS_OK && !s->failed) {
@@ -475,7 +486,6 @@ static cns_status load(cns_solver *solver) {
         s->pinned_count = s->bool_count;
         apply_options(solver);
     }
-    s->polling = false;
     return status;
 }
 
@@ -697,18 +707,18 @@ cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out)
     solver->setup_time += ready - start;
     cns_outcome outcome = CNS_RUNNING;
     if (status == CNS_OK) {
+        watch_limits(solver, CNS_POLL_ABOVE_ROOT);
         status = proceed(solver, ticks, &outcome);
         solver->search_time += cns_os_clock() - ready;
-    } else if (status == CNS_E_DEADLINE || status == CNS_E_CANCELLED) {
-        recover(solver, status);
-        outcome = CNS_STOPPED;
-        status = CNS_OK;
     }
     if (status != CNS_OK) {
-        return recover(solver, status);
+        recover(solver, status);
     }
-    *out = outcome;
-    return CNS_OK;
+    if (status == CNS_OK || is_limit(status)) {
+        *out = status == CNS_OK ? outcome : CNS_STOPPED;
+        return CNS_OK;
+    }
+    return status;
 }
 
 void cns_solver_cancel(cns_solver *solver) {
@@ -817,7 +827,7 @@ static cns_status holds_without(cns_solver *solver, uint32_t left_out, bool *hol
     cns_context_free(s->context, lits, size, CNS_ALIGN_DEFAULT);
     while (status == CNS_OK) {
         if (limit_reached(solver)) {
-            return cns_fail(s->context, CNS_E_CANCELLED, "cns_solver_core: stopped by a limit");
+            return CNS_E_CANCELLED;
         }
         cns_search_result result = cns_search_run(&solver->search, s->ticks + SLICE);
         if (result != CNS_SEARCH_PAUSED) {
@@ -826,6 +836,13 @@ static cns_status holds_without(cns_solver *solver, uint32_t left_out, bool *hol
         }
     }
     return status;
+}
+
+static cns_status stop_core(cns_solver *solver, cns_status status) {
+    recover(solver, status);
+    return is_limit(status) ? cns_fail(solver->context, CNS_E_CANCELLED,
+                                       "cns_solver_core: stopped before the core was minimal")
+                            : status;
 }
 
 cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **literals,
@@ -841,14 +858,15 @@ cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **lit
     if (minimise && solver->torn) {
         cns_status status = prepare(solver);
         if (status != CNS_OK) {
-            return recover(solver, status);
+            return stop_core(solver, status);
         }
     }
+    watch_limits(solver, CNS_POLL_ABOVE_ROOT);
     for (uint32_t k = 0; minimise && k < solver->core_count;) {
         bool holds = true;
         cns_status status = holds_without(solver, k, &holds);
         if (status != CNS_OK) {
-            return recover(solver, status);
+            return stop_core(solver, status);
         }
         if (holds) {
             k++;

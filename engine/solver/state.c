@@ -43,7 +43,8 @@ bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uin
 }
 
 bool cns_poll_now(cns_state *s) {
-    if (s->status == CNS_OK && s->polling) {
+    s->polled = s->ticks;
+    if (s->status == CNS_OK && (s->polling == CNS_POLL_ALWAYS || s->level > 0)) {
         if (s->cancelled != NULL && atomic_load_explicit(s->cancelled, memory_order_relaxed)) {
             s->status = CNS_E_CANCELLED;
         } else if (s->deadline != 0 && cns_os_clock() >= s->deadline) {

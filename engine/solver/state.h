@@ -344,9 +344,10 @@ struct cns_state {
     uint64_t ticks_end;
     cns_counters counters;
 
-    /* While a model is loaded, which ticks do not bound: */
-    bool polling;
+    /* For what ticks do not bound: loading, an analysis of many long explanations. */
+    uint8_t polling; /* CNS_POLL_... */
     uint32_t polls;
+    uint64_t polled; /* ticks at the last look */
     const _Atomic bool *cancelled;
     uint64_t deadline; /* by cns_os_clock(); 0: none */
 
@@ -366,12 +367,19 @@ cns_status cns_state_check(cns_state *state);
 bool cns_grow(cns_state *state, void *array, size_t element, uint32_t *capacity, uint32_t need);
 bool cns_facts_push(cns_state *state, cns_facts *facts, cns_fact fact);
 
+enum { CNS_POLL_NEVER = 0, CNS_POLL_ABOVE_ROOT = 1, CNS_POLL_ALWAYS = 2 };
+
 /* Looks at the clock and at cancellation. False, with status CNS_E_DEADLINE or CNS_E_CANCELLED:
- * what loads a model gives up, as when memory gives out. */
+ * what is going on gives up, as when memory gives out. */
 bool cns_poll_now(cns_state *state);
-/* The same now and then: to be called about once a microsecond while loading, or less. */
+/* The same every 32 calls or 50000 ticks. */
 static inline bool cns_poll(cns_state *s) {
-    return !s->polling || (++s->polls & 127) != 0 || cns_poll_now(s);
+    return s->polling == CNS_POLL_NEVER ||
+           ((++s->polls & 31) != 0 && s->ticks - s->polled < 50000) || cns_poll_now(s);
+}
+/* For a loop of many cheap rounds: on every 4096th. */
+static inline bool cns_poll_round(cns_state *s, size_t round) {
+    return (round & 4095) != 4095 || s->polling == CNS_POLL_NEVER || cns_poll_now(s);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
-enum { GAP_MAX = 16 }; /* values between two, up to which each is removed */
+enum {
+    GAP_MAX = 16,   /* values between two, up to which each is removed */
+    LARGE = 1 << 20 /* bytes that take a while to clear */
+};
 
 void *cns_block_create(cns_state *state, cns_post post, size_t size,
                        const cns_propagator_class *class, uint8_t priority) {
@@ -28,6 +31,9 @@ void cns_block_destroy(cns_state *state, cns_propagator *p) {
 
 void *cns_scratch_create(cns_state *state, size_t count, size_t element) {
     size_t size = count == 0 ? element : count * element;
+    if (size >= LARGE && !cns_poll_now(state)) {
+        return NULL;
+    }
     void *scratch = cns_context_calloc(state->context, size);
     if (scratch == NULL) {
         state->status = cns_context_memory_status(state->context, size);

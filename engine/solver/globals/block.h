@@ -33,7 +33,8 @@ void *cns_block_create(cns_state *state, cns_post post, size_t size,
                        const cns_propagator_class *class, uint8_t priority);
 /* The `destroy` of such propagators. */
 void cns_block_destroy(cns_state *state, cns_propagator *p);
-/* Zeroed scratch memory of a function that posts; freed with its size. NULL as above. */
+/* Zeroed scratch memory of a function that posts; freed with its size. NULL as above, or when a
+ * limit is reached. */
 void *cns_scratch_create(cns_state *state, size_t count, size_t element);
 void cns_scratch_destroy(cns_state *state, void *scratch, size_t count, size_t element);
 

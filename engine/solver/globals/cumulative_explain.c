@@ -20,7 +20,7 @@ static void load_then(cns_state *s, cns_cumulative *p, bool backwards, uint32_t 
                                 ? cns_view_low(s, p->tasks[i].demand)
                                 : cns_view_low_before(s, p->tasks[i].demand, position);
     }
-    s->ticks += p->count;
+    s->ticks += 8 * (uint64_t)p->count; /* searches in the past */
 }
 
 static int64_t limit_then(const cns_state *s, const cns_cumulative *p, uint32_t position) {

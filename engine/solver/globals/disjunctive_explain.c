@@ -244,7 +244,7 @@ void cns_disjunctive_explain(cns_state *state, cns_propagator *self, uint32_t da
     const cns_task *task = &p->tasks[r.task];
     cns_frame *f = &p->then;
     cns_frame_load(state, p->tasks, p->count, position, r.backwards, f);
-    state->ticks += p->count;
+    state->ticks += 8 * (uint64_t)p->count; /* searches in the past */
     fact = cns_weakest_fact(state, fact);
     int64_t length = f->length[r.task], asked = 0;
     if (!r.absent) {

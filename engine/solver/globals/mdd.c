@@ -164,20 +164,26 @@ static void drop_unreached(reducer *r) {
     }
 }
 
-static void reduce(reducer *r) {
+static bool reduce(reducer *r) {
     for (uint32_t node = 0; node < r->layers.node_count; node++) {
         r->merged[node] = node;
         r->alive[node] = node == LAST_NODE;
     }
     for (uint32_t k = r->layers.x.count; k-- > 0;) {
+        if (!cns_poll(r->state)) {
+            return false;
+        }
         tidy_layer(r, k);
         merge_layer(r, k);
     }
     drop_unreached(r);
+    return true;
 }
 
 static void reduce_and_post(reducer *r) {
-    reduce(r);
+    if (!reduce(r)) {
+        return;
+    }
     for (uint32_t k = 0; k < r->layers.x.count; k++) {
         if (r->layers.count[k] == 0) {
             cns_post_false(r->state);

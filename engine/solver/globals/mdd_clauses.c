@@ -209,7 +209,7 @@ static bool find_cover(encoder *c, uint32_t k) {
 }
 
 static bool post_layer(encoder *c, uint32_t k) {
-    if (!find_cover(c, k) ||
+    if (!cns_poll(c->state) || !find_cover(c, k) ||
         !cns_view_confine(c->state, c->layers->x.data[k], c->borders[0],
                           c->borders[c->border_count - 1] - 1) ||
         !name_nodes(c, k)) {

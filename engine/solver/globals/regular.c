@@ -55,6 +55,9 @@ static bool unroll_state(unrolling *u, uint32_t k, int64_t q) {
     cns_view v = u->x.data[k];
     uint32_t from = u->node[k & 1][q];
     int64_t high = cns_view_high(u->state, v);
+    if (!cns_poll(u->state)) {
+        return false;
+    }
     for (int64_t s = cns_view_low(u->state, v); s <= high; s++) {
         u->state->ticks++;
         if (!cns_view_has(u->state, v, s)) {

@@ -18,13 +18,17 @@ enum {
 
 /* ---- preparation ---------------------------------------------------------------------------- */
 
-/* Rows that the domains admit, compacted in place; gives their number. */
+/* Rows that the domains admit, compacted in place; gives their number, and none when a limit is
+ * reached. */
 static uint32_t admitted(cns_state *state, cns_views x, int64_t *rows, uint32_t count) {
     uint32_t kept = 0;
     state->ticks += (uint64_t)count * x.count;
     for (uint32_t r = 0; r < count; r++) {
         const int64_t *row = rows + (size_t)r * x.count;
         uint32_t i = 0;
+        if (!cns_poll_round(state, r)) {
+            return 0;
+        }
         while (i < x.count && cns_view_has(state, x.data[i], row[i])) {
             i++;
         }
@@ -36,14 +40,14 @@ static uint32_t admitted(cns_state *state, cns_views x, int64_t *rows, uint32_t 
 }
 
 /* Numbers the values of column i, which are appended to `values`. */
-static uint32_t number_column(const cns_rows *rows, const int64_t *cells, uint32_t i,
-                              int64_t *values) {
+static uint32_t number_column(cns_state *state, const cns_rows *rows, const int64_t *cells,
+                              uint32_t i, int64_t *values) {
     uint32_t arity = rows->x.count;
     for (uint32_t r = 0; r < rows->count; r++) {
         values[r] = cells[(size_t)r * arity + i];
     }
     uint32_t count = cns_values_sort(values, rows->count);
-    for (uint32_t r = 0; r < rows->count; r++) {
+    for (uint32_t r = 0; r < rows->count && cns_poll_round(state, r); r++) {
         size_t cell = (size_t)r * arity + i;
         rows->row[cell] = cns_values_find(values, count, cells[cell]);
     }
@@ -187,13 +191,13 @@ cns_status cns_post_table(cns_state *state, cns_post post, cns_views x, const in
         }
         uint32_t *value_start = numbers + cells;
         cns_rows table = {x, admitted(state, x, copy, row_count), numbers, values, value_start};
-        for (uint32_t i = 0; i < x.count; i++) {
+        for (uint32_t i = 0; i < x.count && state->status == CNS_OK; i++) {
             value_start[i + 1] =
-                value_start[i] + number_column(&table, copy, i, values + value_start[i]);
+                value_start[i] + number_column(state, &table, copy, i, values + value_start[i]);
         }
-        if (table.count == 0) {
+        if (state->status == CNS_OK && table.count == 0) {
             cns_post_false(state);
-        } else {
+        } else if (state->status == CNS_OK) {
             post_rows(state, post, &table);
         }
     }

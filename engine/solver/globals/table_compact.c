@@ -454,7 +454,8 @@ static compact *create(cns_state *state, cns_post post, const cns_rows *rows, ui
 cns_status cns_post_rows_compact(cns_state *state, cns_post post, const cns_rows *rows) {
     uint32_t values = rows->value_start[rows->x.count];
     uint32_t *counts = cns_scratch_create(state, 2 * (size_t)values + 1, sizeof *counts);
-    if (counts == NULL) {
+    if (counts == NULL || !cns_poll_now(state)) {
+        cns_scratch_destroy(state, counts, 2 * (size_t)values + 1, sizeof *counts);
         return state->status;
     }
     uint32_t entries = make_entries(rows, counts, counts + values + 1, NULL);
