@@ -372,10 +372,10 @@ enum { CNS_POLL_NEVER = 0, CNS_POLL_ABOVE_ROOT = 1, CNS_POLL_ALWAYS = 2 };
 /* Looks at the clock and at cancellation. False, with status CNS_E_DEADLINE or CNS_E_CANCELLED:
  * what is going on gives up, as when memory gives out. */
 bool cns_poll_now(cns_state *state);
-/* The same every 32 calls or 50000 ticks. */
+/* The same every 256 calls or 50000 ticks. */
 static inline bool cns_poll(cns_state *s) {
     return s->polling == CNS_POLL_NEVER ||
-           ((++s->polls & 31) != 0 && s->ticks - s->polled < 50000) || cns_poll_now(s);
+           ((++s->polls & 255) != 0 && s->ticks - s->polled < 50000) || cns_poll_now(s);
 }
 /* For a loop of many cheap rounds: on every 4096th. */
 static inline bool cns_poll_round(cns_state *s, size_t round) {
