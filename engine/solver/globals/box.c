@@ -175,10 +175,12 @@ cns_status cns_post_box(cns_state *s, cns_post post, cns_narrow narrow, cns_view
     }
     self->narrow = narrow;
     self->count = v.count;
-    bool ok = cns_conditional_attach(s, &self->base);
     for (uint32_t k = 0; k < v.count; k++) {
         self->v[k] = v.data[k];
-        ok = ok && cns_watch_bounds(s, v.data[k], &self->base.head, k);
+    }
+    bool ok = cns_conditional_attach(s, &self->base);
+    for (uint32_t k = 0; ok && k < v.count; k++) {
+        ok = cns_watch_bounds(s, v.data[k], &self->base.head, k);
     }
     return s->status;
 }

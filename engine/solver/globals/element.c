@@ -257,10 +257,12 @@ cns_status cns_post_element(cns_state *s, cns_post post, cns_view index, cns_vie
     self->index = index;
     self->z = z;
     self->count = x.count;
-    bool ok = cns_conditional_attach(s, &self->base);
     for (uint32_t i = 0; i < x.count; i++) {
         self->x[i] = x.data[i];
-        ok = ok && cns_watch_bounds(s, x.data[i], &self->base.head, i);
+    }
+    bool ok = cns_conditional_attach(s, &self->base);
+    for (uint32_t i = 0; ok && i < x.count; i++) {
+        ok = cns_watch_bounds(s, x.data[i], &self->base.head, i);
     }
     if (ok && cns_watch_domain(s, index, &self->base.head, OTHERS)) {
         cns_watch_bounds(s, z, &self->base.head, OTHERS);

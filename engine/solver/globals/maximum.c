@@ -200,10 +200,12 @@ cns_status cns_post_maximum(cns_state *s, cns_post post, cns_views x, cns_view z
     self->z = z;
     self->count = x.count;
     self->reaching[1] = 1;
-    bool ok = cns_conditional_attach(s, &self->base);
     for (uint32_t j = 0; j < x.count; j++) {
         self->x[j] = x.data[j];
-        ok = ok && cns_watch_term(s, x.data[j].term, &self->base.head, 2 * j, CNS_ON_BOUND) &&
+    }
+    bool ok = cns_conditional_attach(s, &self->base);
+    for (uint32_t j = 0; ok && j < x.count; j++) {
+        ok = cns_watch_term(s, x.data[j].term, &self->base.head, 2 * j, CNS_ON_BOUND) &&
              cns_watch_term(s, x.data[j].term ^ 1, &self->base.head, 2 * j + 1, CNS_ON_BOUND);
     }
     if (ok) {
