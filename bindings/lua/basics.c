@@ -8,19 +8,19 @@
 
 #include <time.h>
 
-static uint64_t now_ns(void) {
+uint64_t lcns_now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
 static int basics_clock(lua_State *L) {
-    lua_pushnumber(L, (lua_Number)now_ns() * 1e-9);
+    lua_pushnumber(L, (lua_Number)lcns_now_ns() * 1e-9);
     return 1;
 }
 
 static int basics_clock_ns(lua_State *L) {
-    lua_pushinteger(L, (lua_Integer)now_ns());
+    lua_pushinteger(L, (lua_Integer)lcns_now_ns());
     return 1;
 }
 
@@ -53,11 +53,11 @@ static int basics_cpu(lua_State *L) {
 /* In slices, so that an interrupt is noticed soon. */
 static int basics_sleep(lua_State *L) {
     const uint64_t slice = 10000000;
-    uint64_t end = now_ns();
+    uint64_t end = lcns_now_ns();
     end += lcns_check_duration(L, 1);
     for (;;) {
         lcns_poll(L);
-        uint64_t now = now_ns();
+        uint64_t now = lcns_now_ns();
         if (now >= end) {
             return 0;
         }

@@ -355,23 +355,12 @@ static const struct {
     const char *name;
     int (*open)(lua_State *L);
 } parts[] = {
-    {"heap", lcns_open_heap},
-    {"arena", lcns_open_arena},
-    {"pool", lcns_open_pool},
-    {"buffer", lcns_open_buffer},
-    {"columns", lcns_open_columns},
-    {"matmul", lcns_open_matmul},
-    {"hash", lcns_open_hash},
-    {"map", lcns_open_map},
-    {"tasks", lcns_open_tasks},
-    {"monitor", lcns_open_monitor},
-    {"json", lcns_open_json},
-    {"yaml", lcns_open_yaml},
-    {"fs", lcns_open_fs},
-    {"jit", lcns_open_jit},
-    {"prange", lcns_open_prange},
-    {"emit", lcns_open_emit},
-    {NULL, NULL},
+    {"heap", lcns_open_heap},     {"arena", lcns_open_arena},     {"pool", lcns_open_pool},
+    {"buffer", lcns_open_buffer}, {"columns", lcns_open_columns}, {"matmul", lcns_open_matmul},
+    {"hash", lcns_open_hash},     {"map", lcns_open_map},         {"tasks", lcns_open_tasks},
+    {"solver", lcns_open_solver}, {"monitor", lcns_open_monitor}, {"json", lcns_open_json},
+    {"yaml", lcns_open_yaml},     {"fs", lcns_open_fs},           {"jit", lcns_open_jit},
+    {"prange", lcns_open_prange}, {"emit", lcns_open_emit},       {NULL, NULL},
 };
 
 CNS_API int luaopen_cns(lua_State *L) {

@@ -178,6 +178,7 @@ int lcns_option_fail(lua_State *L, int arg, const char *key, const char *expecte
  */
 
 extern const luaL_Reg lcns_basics[]; /* basics.c: cns.clock and other plain functions */
+uint64_t lcns_now_ns(void);          /* monotonic; basics.c */
 
 int lcns_open_heap(lua_State *L);    /* heap.c: pushes the constructor */
 int lcns_open_arena(lua_State *L);   /* arena.c */
@@ -188,6 +189,7 @@ int lcns_open_matmul(lua_State *L);  /* linear.c */
 int lcns_open_hash(lua_State *L);    /* hash.c: pushes the table */
 int lcns_open_map(lua_State *L);     /* map.c: pushes the constructor */
 int lcns_open_tasks(lua_State *L);   /* tasks.c: pushes the table */
+int lcns_open_solver(lua_State *L);  /* solver.c: pushes the table */
 int lcns_open_monitor(lua_State *L); /* monitor.c */
 int lcns_open_json(lua_State *L);    /* json.c */
 int lcns_open_yaml(lua_State *L);    /* yaml.c */
