@@ -302,6 +302,7 @@ static double option_number(lua_State *L, const char *key) {
     return number;
 }
 
+/* Gives the limit on time in seconds, where there is one. */
 static int solver_options(lua_State *L) {
     static const char *const known[] = {"time",          "conflicts",    "strategy", "restart",
                                         "restart_scale", "restart_base", "all",      NULL};
@@ -327,7 +328,11 @@ static int solver_options(lua_State *L) {
     options.restart = (cns_restart_policy)option_choice(L, "restart", restarts, 6);
     options.all_solutions = lcns_option_boolean(L, 2, "all", false);
     lcns_ok(L, cns_solver_set_options(live(L, self), &options));
-    return 0;
+    if (options.time_limit == 0) {
+        return 0;
+    }
+    lua_pushnumber(L, (double)options.time_limit * 1e-9);
+    return 1;
 }
 
 static int solver_assume(lua_State *L) {
