@@ -11,10 +11,10 @@
  */
 #include <stdatomic.h>
 #include <string.h>
-#include <threads.h>
 
 #include "jit.h"
 #include "value.h"
+#include "watch.h"
 
 /* Values up to this many are on the C stack. */
 enum { SMALL = 12 };
@@ -210,30 +210,8 @@ lcns_variant *lcns_kernel_variant(lua_State *L, lcns_kernel *self, const uint8_t
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* What polls look at. Without a host, the hook is how the stock interpreter notes Ctrl-C; it is
- * looked at on the calling thread only. */
-typedef struct watch {
-    const lcns_host *host;
-    const lcns_task *task;
-    lua_State *main;
-    lua_Hook hook;
-    thrd_t thread;
-} watch;
-
 static cns_status poll_watch(void *user) {
-    const watch *w = user;
-    cns_status status = w->host->poll ? w->host->poll(w->host->user) : CNS_OK;
-    if (status == CNS_OK) {
-        status = cns_cancel_poll(w->host->cancel);
-    }
-    if (status == CNS_OK && w->task) {
-        status = atomic_load(&w->task->pool->closing) ? CNS_E_CANCELLED : lcns_task_poll(w->task);
-    }
-    if (status == CNS_OK && !w->host->poll && thrd_equal(thrd_current(), w->thread)) {
-        lua_Hook hook = lua_gethook(w->main);
-        status = hook && hook != w->hook ? CNS_E_CANCELLED : CNS_OK;
-    }
-    return status;
+    return lcns_watch_poll(user);
 }
 
 /* Elements in place of buffer objects, where the borrows allow what the kernel does with them. */
@@ -292,21 +270,13 @@ static int fail_run(lua_State *L, lcns_kernel *self, const lcns_variant *v, cons
     return lua_error(L);
 }
 
-static void watch_from_here(watch *w, const lcns_kernel *self) {
-    *w = (watch){.host = &self->base.shared->host,
-                 .task = self->seat ? self->seat->task : NULL,
-                 .main = self->main,
-                 .hook = lua_gethook(self->main),
-                 .thread = thrd_current()};
-}
-
 /* All is known and nothing was allocated since. Raises the trap. */
 static inline int run_variant(lua_State *L, lcns_kernel *self, lcns_variant *v,
                               cns_vm_value *values, cns_vm_value *results) {
-    watch w;
+    lcns_watch w;
     cns_run run = {.arguments = values, .results = results, .result_capacity = v->result_limit};
     if (v->polls) {
-        watch_from_here(&w, self);
+        w = lcns_watch_begin(self->base.shared, self->main, self->seat);
         run.poll = poll_watch;
         run.poll_user = &w;
     }

@@ -7,9 +7,9 @@
  * engine call; but any call that allocates in Lua may run a finaliser that closes the solver, so
  * the engine's object is looked up after the last of those (`live`).
  */
-#include "module.h"
-
 #include <string.h>
+
+#include "watch.h"
 
 #define NAME "cns.solver"
 #define SLICE UINT64_C(400000)      /* ticks between two polls */
@@ -344,11 +344,18 @@ static int solver_assume(lua_State *L) {
 }
 
 /* Slices until the outcome, or until `ticks` are used up or `end`, on the clock, is there. */
-static cns_outcome run_slices(lua_State *L, cns_solver *solver, uint64_t ticks, uint64_t end) {
+static cns_outcome run_slices(lua_State *L, const solver_object *self, uint64_t ticks,
+                              uint64_t end) {
     cns_outcome outcome = CNS_RUNNING;
     uint64_t whole = end == UINT64_MAX ? SLICE : SHORT_SLICE;
+    cns_solver *solver = self->solver;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lcns_watch watch = lcns_watch_begin(self->base.shared, lua_tothread(L, -1), lcns_seat_of(L));
     while (outcome == CNS_RUNNING && ticks > 0) {
-        lcns_poll(L);
+        cns_status stop = lcns_watch_poll(&watch);
+        if (stop != CNS_OK) {
+            luaL_error(L, "interrupted: %s", cns_status_text(stop));
+        }
         uint64_t slice = ticks < whole ? ticks : whole;
         lcns_ok(L, cns_solver_step(solver, slice, &outcome));
         ticks -= slice;
@@ -370,7 +377,7 @@ static int solver_step(lua_State *L) {
     if (!lua_isnoneornil(L, 3)) {
         end = lcns_now_ns() + lcns_check_duration(L, 3);
     }
-    lua_pushstring(L, outcomes[run_slices(L, self->solver, ticks, end)]);
+    lua_pushstring(L, outcomes[run_slices(L, self, ticks, end)]);
     return 1;
 }
 

@@ -85,8 +85,9 @@ local function attempt(self, fn, ...)
     local ok, message = pcall(fn, ...)
     if not ok then
         self.program = nil
-        -- A position within these files says nothing to the caller.
+        -- Positions and functions of these files say nothing to the caller.
         message = tostring(message):gsub("^[^\n:]*cns/solver[%w_/]*%.lua:%d+: ", "")
+            :gsub("^bad argument #%d+ to '[%w_]*' %((.*)%)$", "%1")
         fail("%s", message)
     end
 end
