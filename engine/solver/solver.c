@@ -553,7 +553,7 @@ static cns_status take_solution(cns_solver *solver) {
 cns_status cns_solver_check_values(const cns_solver *solver, const int64_t *values, size_t count) {
     NEED(solver);
     const cns_model *m = &solver->model;
-    if (values == NULL || count != m->variable_count) {
+    if (count != m->variable_count || (values == NULL && count > 0)) {
         return cns_fail(solver->context, CNS_E_INVALID,
                         "cns_solver_check_values: %zu values for %u variables", count,
                         (unsigned)m->variable_count);
