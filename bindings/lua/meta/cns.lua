@@ -11,6 +11,7 @@
 ---@field version string "0.1.0"
 ---@field hash cns.hash
 ---@field tasks cns.tasks
+---@field solver cns.solver
 ---@field monitor cns.monitor
 ---@field json cns.json
 ---@field yaml cns.yaml
