@@ -20,6 +20,7 @@ expression.own_file()
 local fail, is_node, describe = expression.fail, expression.is_node, expression.describe
 local number, truth, integer = expression.number, expression.truth, expression.integer
 
+---@class cns.solver
 local solver = {raw = require "cns".solver.raw}
 
 for name, fn in pairs(constraints.functions) do solver[name] = fn end

@@ -151,6 +151,79 @@ function solution:value(value) end
 ---@field assume table<integer|string, cns.truth>?
 ---@field progress (fun(stats: table): boolean?)?
 
+---Rows by state: the next state, or 0, by symbol (from 1).
+---@class cns.automaton
+---@field transitions integer[][]
+---@field start integer? 1
+---@field accepting integer[]
+
+---@class cns.solver
+---@field raw fun(options: {seed: integer?, memory: integer|string|nil}?): cns.solver.raw
+---@field model fun(options: {seed: integer?, memory: integer|string|nil}?): cns.solver.model
+---@field sum fun(list: cns.integer[], coefficients: integer[]?): cns.expression
+---@field abs fun(a: cns.integer): cns.integer
+---@field min fun(list: cns.integer[]): cns.expression
+---@field max fun(list: cns.integer[]): cns.expression
+---@field arg_min fun(list: cns.integer[]): cns.expression
+---@field arg_max fun(list: cns.integer[]): cns.expression
+---@field nvalue fun(list: cns.integer[]): cns.expression
+---@field count fun(list: cns.integer[], y: cns.integer): cns.expression
+---@field among fun(list: cns.integer[], values: (integer|integer[])[]): cns.expression
+---@field element fun(list: cns.integer[], index: cns.integer): cns.integer
+---@field sum_of_products fun(x: cns.integer[], y: cns.integer[], a: integer[]?): cns.expression
+---@field all fun(list: cns.truth[]): cns.expression
+---@field any fun(list: cns.truth[]): cns.expression
+---@field odd fun(list: cns.truth[]): cns.expression
+---@field all_different fun(x: cns.integer[], except: integer[]?): cns.expression
+---@field all_equal fun(x: cns.integer[]): cns.expression
+---@field member fun(x: cns.integer[], y: cns.integer): cns.expression
+---@field global_cardinality fun(x: cns.integer[], values: integer[], counts: cns.integer[], closed: boolean?): cns.expression
+---@field increasing fun(x: cns.integer[]): cns.expression
+---@field strictly_increasing fun(x: cns.integer[]): cns.expression
+---@field lex_le fun(x: cns.integer[], y: cns.integer[]): cns.expression
+---@field lex_lt fun(x: cns.integer[], y: cns.integer[]): cns.expression
+---@field sort fun(x: cns.integer[], y: cns.integer[]): cns.expression
+---@field arg_sort fun(x: cns.integer[], p: cns.integer[]): cns.expression
+---@field precede fun(x: cns.integer[], values: integer[]): cns.expression
+---@field circuit fun(x: cns.integer[]): cns.expression
+---@field subcircuit fun(x: cns.integer[]): cns.expression
+---@field inverse fun(f: cns.integer[], g: cns.integer[]): cns.expression
+---@field table fun(x: cns.integer[], rows: integer[][]): cns.expression
+---@field regular fun(x: cns.integer[], automaton: cns.automaton): cns.expression
+---@field mdd fun(x: cns.integer[], nodes: integer, edges: integer[][]): cns.expression
+---@field no_overlap fun(intervals: cns.interval[]): cns.expression
+---@field cumulative fun(starts: cns.integer[]|cns.interval[], durations: cns.integer[], demands: cns.integer[]|cns.integer, capacity: cns.integer?): cns.expression
+---@field disjunctive fun(starts: cns.integer[], durations: cns.integer[], presence: cns.truth[]?, strict: boolean?): cns.expression
+---@field diffn fun(x: cns.integer[], y: cns.integer[], dx: cns.integer[], dy: cns.integer[], strict: boolean?): cns.expression
+---@field bin_packing fun(bins: cns.integer[], weights: integer[], loads: cns.integer[]): cns.expression
+---@field knapsack fun(x: cns.integer[], weights: integer[], profits: integer[], weight: cns.integer, profit: cns.integer): cns.expression
+
+---Named constraints are methods that post: model:circuit(x) is model:post(solver.circuit(x)).
+---@class cns.solver.model
+---@field all_different fun(self: cns.solver.model, x: cns.integer[], except: integer[]?): cns.expression
+---@field all_equal fun(self: cns.solver.model, x: cns.integer[]): cns.expression
+---@field member fun(self: cns.solver.model, x: cns.integer[], y: cns.integer): cns.expression
+---@field global_cardinality fun(self: cns.solver.model, x: cns.integer[], values: integer[], counts: cns.integer[], closed: boolean?): cns.expression
+---@field increasing fun(self: cns.solver.model, x: cns.integer[]): cns.expression
+---@field strictly_increasing fun(self: cns.solver.model, x: cns.integer[]): cns.expression
+---@field lex_le fun(self: cns.solver.model, x: cns.integer[], y: cns.integer[]): cns.expression
+---@field lex_lt fun(self: cns.solver.model, x: cns.integer[], y: cns.integer[]): cns.expression
+---@field sort fun(self: cns.solver.model, x: cns.integer[], y: cns.integer[]): cns.expression
+---@field arg_sort fun(self: cns.solver.model, x: cns.integer[], p: cns.integer[]): cns.expression
+---@field precede fun(self: cns.solver.model, x: cns.integer[], values: integer[]): cns.expression
+---@field circuit fun(self: cns.solver.model, x: cns.integer[]): cns.expression
+---@field subcircuit fun(self: cns.solver.model, x: cns.integer[]): cns.expression
+---@field inverse fun(self: cns.solver.model, f: cns.integer[], g: cns.integer[]): cns.expression
+---@field table fun(self: cns.solver.model, x: cns.integer[], rows: integer[][]): cns.expression
+---@field regular fun(self: cns.solver.model, x: cns.integer[], automaton: cns.automaton): cns.expression
+---@field mdd fun(self: cns.solver.model, x: cns.integer[], nodes: integer, edges: integer[][]): cns.expression
+---@field no_overlap fun(self: cns.solver.model, intervals: cns.interval[]): cns.expression
+---@field cumulative fun(self: cns.solver.model, starts: cns.integer[]|cns.interval[], durations: cns.integer[], demands: cns.integer[]|cns.integer, capacity: cns.integer?): cns.expression
+---@field disjunctive fun(self: cns.solver.model, starts: cns.integer[], durations: cns.integer[], presence: cns.truth[]?, strict: boolean?): cns.expression
+---@field diffn fun(self: cns.solver.model, x: cns.integer[], y: cns.integer[], dx: cns.integer[], dy: cns.integer[], strict: boolean?): cns.expression
+---@field bin_packing fun(self: cns.solver.model, bins: cns.integer[], weights: integer[], loads: cns.integer[]): cns.expression
+---@field knapsack fun(self: cns.solver.model, x: cns.integer[], weights: integer[], profits: integer[], weight: cns.integer, profit: cns.integer): cns.expression
+
 ---The engine's solver as it is (cns/solver.h): variables are numbers, `~b` is not b. A solver is
 ---closed by the collector, by `<close>` or by `:close()`.
 ---@class cns.solver.raw
