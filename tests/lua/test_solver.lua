@@ -997,6 +997,33 @@ local function hostile(test)
         t.equal(model:solve()[x[7]], 1)
     end)
 
+    test("expressions that share what they are made of", function(t)
+        local model <close> = solver.model()
+        local x, b = model:int(0, 1, "x"), model:bool("b")
+        local e, every, either, odd, sum, choice = x, b, b, b, x, x
+        for _ = 1, 60 do
+            e = e * e
+            every = (every & x:ge(0)) & every
+            either = (either | x:ge(2)) | either
+            odd = odd ~ (odd ~ b)
+            sum = solver.abs(sum - (sum + 1)) * sum
+            choice = b:choose(choice, choice * choice)
+        end
+        model:post(every)
+        model:post(either)
+        model:post(odd)
+        model:post(sum:eq(1) & choice:ge(1))
+        model:maximize(e)
+        local s = model:solve()
+        t.equal(s.objective, 1)
+        t.equal(s[every], true)
+        t.equal(s[either & every], true)
+        t.equal(s[choice], 1)
+        for _, node in ipairs {e, every, either, odd, sum, choice} do
+            t.ok(#tostring(node) < 10000)
+        end
+    end)
+
     test("raw: closed, of another type, any argument", function(t)
         local raw = solver.raw {seed = 1}
         t.equal(raw, raw)

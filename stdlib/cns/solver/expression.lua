@@ -269,13 +269,19 @@ end
 node.__lt, node.__le = no_order, no_order
 
 local function flat_list(op, values, what)
-    local items = {}
+    local items, there = {}, {}
+    local function add(value)
+        if not there[value] then
+            there[value] = true
+            items[#items + 1] = value
+        end
+    end
     for k = 1, #values do
         local value = truth(values[k], what)
         if is_node(value) and value.op == op and #value.list <= SHORT then
-            table.move(value.list, 1, #value.list, #items + 1, items)
+            for j = 1, #value.list do add(value.list[j]) end
         else
-            items[#items + 1] = value
+            add(value)
         end
     end
     return make {op = op, bool = true, list = items}
@@ -381,7 +387,8 @@ function methods:choose(yes, no)
 end
 
 ---------------------------------------------------------------------------------------------------
--- What nodes are worth. `get` gives the value of a variable. nil: undefined.
+-- What nodes are worth. nil: undefined. `get` is a table: `variable` gives the value of a variable,
+-- `known` keeps what was found, since a node may be reached in many ways.
 
 local evaluate
 
@@ -394,7 +401,6 @@ local function evaluate_all(values, get)
     end
     return out
 end
-expression.evaluate_all = evaluate_all
 
 local function power(a, b)
     if b < 0 then
@@ -452,8 +458,6 @@ for name, pick in pairs {min = relations.lt, max = relations.gt} do
 end
 
 local worth = {}
-
-function worth.var(n, get) return get(n) end
 
 function worth.sum(n, get)
     local items, coefs, k = expression.terms(n)
@@ -553,8 +557,7 @@ function worth.global(n, get)
     return holds(n.define(fixed, n.i), get)
 end
 
-function evaluate(value, get)
-    if not is_node(value) then return value end
+local function evaluate_node(value, get)
     local op = value.op
     if binary[op] then
         local x = evaluate_all({value.a, value.b}, get)
@@ -566,13 +569,32 @@ function evaluate(value, get)
     end
     return worth[op](value, get)
 end
-expression.evaluate = evaluate
+
+local undefined = {}
+
+function evaluate(value, get)
+    if not is_node(value) then return value end
+    if value.op == "var" then return get.variable(value) end
+    local found = get.known[value]
+    if found == nil then
+        found = evaluate_node(value, get)
+        get.known[value] = found == nil and undefined or found
+    end
+    if found == undefined then return nil end
+    return found
+end
+
+---What a value or a node is worth, when `variable` gives the values of variables; nil: undefined.
+function expression.evaluate(value, variable)
+    return evaluate(value, {variable = variable, known = {}})
+end
 
 ---------------------------------------------------------------------------------------------------
 -- Text
 
 local LONGEST = 160
 local text
+local left = 0 -- nodes that may still be shown: one that is reached in many ways counts each time
 
 local signs = {le = "<=", lt = "<", ge = ">=", gt = ">", eq = "=", ne = "!="}
 local infix = {mul = "*", div = " // ", mod = " % ", pow = "^"}
@@ -658,7 +680,8 @@ end
 
 function text(value, depth)
     if not is_node(value) then return tostring(value) end
-    if depth > 30 then return "..." end
+    left = left - 1
+    if depth > 30 or left < 0 then return "..." end
     depth = depth + 1
     local op = value.op
     if infix[op] then
@@ -674,6 +697,7 @@ function text(value, depth)
 end
 
 function node.__tostring(n)
+    left = 500
     local whole = text(n, 0)
     return #whole > 4 * LONGEST and whole:sub(1, 4 * LONGEST) .. "..." or whole
 end

@@ -30,6 +30,7 @@ function program.new(options)
         values = setmetatable({}, {__mode = "k"}), -- node -> {id, defs}
         lits = setmetatable({}, {__mode = "k"}),   -- truth value -> equal literal
         halves = setmetatable({}, {__mode = "k"}), -- truth value -> literal that implies it
+        posted = setmetatable({}, {__mode = "k"}), -- truth values that hold
         constants = {}, negated = {},
         name = nil,  -- of the constraint that is being posted
     }, program)
@@ -718,7 +719,11 @@ end
 function program:post(value, cond)
     if type(value) == "boolean" then
         if not value then self:clause(cond and {~cond} or {}) end
-    elseif self.lits[value] or value.op == "var" then
+        return
+    end
+    if self.posted[value] then return end
+    if not cond then self.posted[value] = true end
+    if self.lits[value] or value.op == "var" then
         self:require(cond, self:literal(value))
     else
         post[value.op](self, value, cond)
