@@ -1024,6 +1024,31 @@ local function hostile(test)
         end
     end)
 
+    test("a memory limit is an error, and the model goes on with more room", function(t)
+        local function build(memory)
+            local model = solver.model {memory = memory}
+            local x = model:ints(60, 1, 60, "x")
+            model:all_different(x)
+            for k = 1, 58 do model:post((x[k] * x[k + 1] + x[k + 2]):ne(100 + k)) end
+            return model, x
+        end
+        local refused, solved = 0, 0
+        for size = 16, 4096, 272 do
+            local ok, result = pcall(function()
+                local model <close>, x = build(size << 10)
+                return model:solve {conflicts = 20000}[x]
+            end)
+            if ok then
+                solved = solved + 1
+                t.equal(#result, 60)
+            else
+                refused = refused + 1
+                t.ok(result:find("memory"), result)
+            end
+        end
+        t.ok(refused > 0 and solved > 0, refused .. " refused, " .. solved .. " solved")
+    end)
+
     test("raw: closed, of another type, any argument", function(t)
         local raw = solver.raw {seed = 1}
         t.equal(raw, raw)
