@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- stress.lua - loads the machine with five scenarios and verifies every answer.
+-- stress.lua - loads the machine with six scenarios and verifies every answer.
 --
 --     cnsengine run scripts/stress.lua [--set scale=N] [--set workers=N] [--set only=NAME]
 --
@@ -22,9 +22,9 @@ if scale <= 0 or scale ~= scale or options.workers < 1 then
     error("scale and workers must be above 0", 0)
 end
 
-local run = stress.new {title = "Stress: five scenarios"}
+local run = stress.new {title = "Stress: six scenarios"}
 local found = false
-for _, name in ipairs {"memory", "concurrent", "allocation", "files", "compile"} do
+for _, name in ipairs {"memory", "concurrent", "allocation", "files", "compile", "solving"} do
     local scenario = require("scenarios." .. name)(scale, options)
     if scenario.name:find(only, 1, true) then
         found = true
