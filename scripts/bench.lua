@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- bench.lua - plain Lua 5.4 against the engine, on six workloads; every answer is compared.
+-- bench.lua - plain Lua 5.4 against the engine, on eight workloads; every answer is compared.
 --
 --     cnsengine run scripts/bench.lua [--set rounds=11] [--set only=NAME] [--set count=10000]
 --
@@ -20,6 +20,8 @@ local report = require "cns.report"
 local stats = require "cns.stats"
 local kernels = require "cns.kernels"
 local blake2b = require "peers.blake2b"
+local jobshop = require "peers.jobshop"
+local sudoku = require "peers.sudoku"
 
 local count = host.param("count", 10000)
 local rounds = host.param("rounds", 11)
@@ -458,6 +460,114 @@ local function bytecode_spec()
     }
 end
 
+---------------------------------------------------------------------------------------------------
+-- The solver: each puzzle's solution, and that there is no other
+
+local function solve_puzzle(clues)
+    local solver = require "cns.solver"
+    local model = solver.model()
+    local grid = model:matrix(9, 9, 1, 9)
+    for i = 1, 9 do
+        model:all_different(grid:row(i))
+        model:all_different(grid:column(i))
+        model:all_different(grid:block((i - 1) // 3 * 3 + 1, (i - 1) % 3 * 3 + 1, 3, 3))
+    end
+    local cells = grid:flat()
+    for k = 1, 81 do
+        if clues[k] ~= 0 then model:post(cells[k]:eq(clues[k])) end
+    end
+    local first, found = nil, 0
+    for solution in model:solutions() do
+        first, found = first or solution:value(cells), found + 1
+        if found == 2 then break end
+    end
+    return first, found
+end
+
+local function puzzles_by(solve)
+    return function(ctx)
+        local out = {}
+        for k, clues in ipairs(ctx.puzzles) do
+            local grid, found = solve(clues, 2)
+            out[k] = table.concat(grid) .. found
+        end
+        return out
+    end
+end
+
+local function sudoku_row(run)
+    local puzzles = math.max(1, count // 500)
+    run:compare {
+        name = "sudoku", items = puzzles, unit = "puzzles", rounds = rounds,
+        note = "sudokus without a clue to spare solved, and that there is one solution only; a "
+            .. "backtracking search made for sudokus, and the solver, its model made from Lua",
+        setup = function(ctx)
+            local random = stats.random(ctx.seed)
+            ctx.puzzles = {}
+            for k = 1, puzzles do ctx.puzzles[k] = sudoku.make(random) end
+        end,
+        base = {label = "plain Lua", run = puzzles_by(sudoku.solve)},
+        other = {label = "engine", run = puzzles_by(solve_puzzle)},
+        verify = function(a, b)
+            for k = 1, puzzles do
+                if a[k] ~= b[k] then return false, ("puzzle %d: %s and %s"):format(k, a[k], b[k]) end
+            end
+            return true
+        end,
+    }
+end
+
+local function solve_shop(shop)
+    local solver = require "cns.solver"
+    local model, ends, on = solver.model(), {}, {}
+    local horizon = 0
+    for j = 1, shop.jobs do for k = 1, shop.machines do horizon = horizon + shop.time[j][k] end end
+    for m = 1, shop.machines do on[m] = {} end
+    for j = 1, shop.jobs do
+        local before
+        for k = 1, shop.machines do
+            local task = model:interval {start = {0, horizon}, duration = shop.time[j][k]}
+            if before then model:post(before:before(task)) end
+            table.insert(on[shop.machine[j][k]], task)
+            before = task
+        end
+        ends[j] = before.finish
+    end
+    for m = 1, shop.machines do model:no_overlap(on[m]) end
+    model:minimize(solver.max(ends))
+    return (model:solve()).objective
+end
+
+local function shops_by(solve)
+    return function(ctx)
+        local out = {}
+        for k, shop in ipairs(ctx.shops) do out[k] = solve(shop) end
+        return out
+    end
+end
+
+local function jobshop_row(run)
+    local shops = math.max(1, count // 2000)
+    run:compare {
+        name = "job shop", items = shops, unit = "schedules", rounds = rounds,
+        note = "the shortest schedules of six jobs on six machines; branch and bound over active "
+            .. "schedules, and the solver, its model made from Lua",
+        setup = function(ctx)
+            local random = stats.random(ctx.seed)
+            ctx.shops = {}
+            for k = 1, shops do ctx.shops[k] = jobshop.make(random, 6, 6) end
+        end,
+        base = {label = "plain Lua", run = shops_by(jobshop.solve)},
+        other = {label = "engine", run = shops_by(solve_shop)},
+        verify = function(a, b)
+            for k = 1, shops do
+                if a[k] ~= b[k] then return false, ("shop %d: %s and %s"):format(k, a[k], b[k]) end
+            end
+            return true
+        end,
+    }
+end
+
 local result = bench.new {title = "Benchmarks: plain Lua 5.4 against the engine"}
 local rows = {
     {"hash", hash_rows}, {"memory", memory_row}, {"parallel", parallel_rows},
@@ -467,6 +577,7 @@ local rows = {
         load_row(run, constraint_spec())
         load_row(run, bytecode_spec())
     end},
+    {"sudoku", sudoku_row}, {"job shop", jobshop_row},
 }
 local found = false
 for _, row in ipairs(rows) do

@@ -101,7 +101,7 @@ point("measurements are taken", function(t)
 end)
 
 point("the stress scenarios pass", function(t)
-    for _, name in ipairs {"memory", "concurrent", "allocation", "files", "compile"} do
+    for _, name in ipairs {"memory", "concurrent", "allocation", "files", "compile", "solving"} do
         local size = name == "compile" and math.max(scale, 0.2) or scale -- all families, twice
         local record = run:scenario(require("scenarios." .. name)(size, {workers = 32}))
         records[record.name] = record

@@ -34,30 +34,15 @@ local function tour(random)
     return {n = n, distance = distance}
 end
 
--- A grid of the standard pattern, its symbols, rows and columns shuffled; 30 clues are left.
+-- A solved grid of which 30 cells are left.
 local function sudoku(random)
-    local function shuffled(list)
-        for k = #list, 2, -1 do
-            local other = random(k)
-            list[k], list[other] = list[other], list[k]
-        end
-        return list
+    local clues, cells = require "peers.sudoku".grid(random), {}
+    for k = 1, 81 do cells[k] = k end
+    for k = 81, 31, -1 do
+        local other = random(k)
+        cells[k], cells[other] = cells[other], cells[k]
+        clues[cells[k]] = 0
     end
-    local function lines()
-        local list = {}
-        for _, band in ipairs(shuffled {0, 1, 2}) do
-            for _, line in ipairs(shuffled {0, 1, 2}) do list[#list + 1] = 3 * band + line end
-        end
-        return list
-    end
-    local symbol, rows, columns, cells = shuffled {1, 2, 3, 4, 5, 6, 7, 8, 9}, lines(), lines(), {}
-    local clues = {}
-    for k = 1, 81 do
-        local r, c = rows[(k - 1) // 9 + 1], columns[(k - 1) % 9 + 1]
-        clues[k], cells[k] = symbol[(r * 3 + r // 3 + c) % 9 + 1], k
-    end
-    shuffled(cells)
-    for k = 31, 81 do clues[cells[k]] = 0 end
     return {clues = clues}
 end
 
