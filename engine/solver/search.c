@@ -133,8 +133,39 @@ void cns_search_reset(cns_search *search) {
     search->by_activity = search->free && search->phase_count == 0;
 }
 
+/* ---- guessing at the objective -------------------------------------------------------------- */
+
+/* Free search decides first that the objective is better by a step than the best so far. The step
+ * doubles with each solution and halves where none comes until the restart, or where the guess is
+ * refuted, which leaves a bound. Without it an objective of a wide range is improved by ones. */
+static void take_aim(cns_search *search, int64_t step) {
+    cns_state *s = search->state;
+    int64_t gap = s->objective_limit - s->root[s->objective];
+    search->aim_step = step < gap / 2 ? step : gap / 2;
+    search->aim = s->objective_limit - search->aim_step;
+}
+
+static bool aims(const cns_search *search) {
+    const cns_state *s = search->state;
+    return search->free && s->objective != CNS_TERM_ZERO && s->objective_limit != INT64_MAX;
+}
+
+/* The guess, when it is open; false guesses are halved away. */
+static bool guess(cns_search *search, cns_fact *out) {
+    cns_state *s = search->state;
+    while (search->aim_step > 0 && cns_low(s, s->objective) > search->aim) {
+        take_aim(search, search->aim_step / 2);
+    }
+    *out = cns_fact_le(s->objective, search->aim);
+    return search->aim_step > 0 && cns_high(s, s->objective) > search->aim;
+}
+
 static void restart(cns_search *search) {
     cns_state *s = search->state;
+    if (aims(search) && !search->improved) {
+        take_aim(search, search->aim_step / 2);
+    }
+    search->improved = false;
     search->restart_number++;
     search->conflicts_left = restart_length(search);
     if (search->free) {
@@ -180,7 +211,8 @@ static cns_search_result descend(cns_search *search) {
             return find_core(search, lit) ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
         }
         fact = cns_fact_lit(lit);
-    } else if (!cns_choose(search, &fact)) {
+    } else if (!(s->level == search->assumption_count && guess(search, &fact)) &&
+               !cns_choose(search, &fact)) {
         return s->status == CNS_OK ? CNS_SEARCH_SOLUTION : CNS_SEARCH_ERROR;
     } else {
         s->counters.decisions++;
@@ -255,6 +287,10 @@ void cns_search_keep(cns_search *search) {
 void cns_search_improve(cns_search *search, int64_t limit) {
     cns_state *s = search->state;
     s->objective_limit = limit;
+    search->improved = true;
+    if (aims(search)) {
+        take_aim(search, search->aim_step > 0 ? 2 * search->aim_step : 1);
+    }
 }
 
 /* The literals that some output has another value; all are false now. */

@@ -41,6 +41,9 @@ typedef struct cns_search {
     uint64_t simplified_at; /* Booleans fixed at the root when clauses were simplified last */
 
     int64_t objective_offset; /* objective = its term + this */
+    int64_t aim;              /* free search guesses that the objective is at most this */
+    int64_t aim_step;         /* the present limit less that; 0: no guess */
+    bool improved;            /* since the last restart */
     uint32_t *core;           /* indices of assumptions that cannot hold together with the model */
     uint32_t core_count, core_capacity;
     bool core_found;
