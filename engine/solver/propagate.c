@@ -9,6 +9,8 @@
  */
 #include "solver/trail.h"
 
+#define CLAUSE_TICKS 8 /* a clause that is looked into is rarely in the cache */
+
 /* ---- waking --------------------------------------------------------------------------------- */
 
 /* Every ring has room for all propagators. */
@@ -179,7 +181,7 @@ static bool propagate_clauses(cns_state *s, cns_lit p) {
     cns_watch *end = from + list->count;
     cns_lit gone = p ^ 1;
     bool ok = true;
-    s->ticks += list->count;
+    uint64_t work = list->count;
     while (from != end) {
         cns_watch w = *from++;
         int value = s->value[w.blocker];
@@ -199,6 +201,7 @@ static bool propagate_clauses(cns_state *s, cns_lit p) {
             continue;
         }
         cns_clause *c = cns_clause_at(s, w.clause);
+        work += CLAUSE_TICKS;
         if (c->lits[0] == gone) {
             c->lits[0] = c->lits[1];
             c->lits[1] = gone;
@@ -233,6 +236,7 @@ static bool propagate_clauses(cns_state *s, cns_lit p) {
         *to++ = *from++;
     }
     list->count = (uint32_t)(to - list->data);
+    s->ticks += work;
     return ok;
 }
 
