@@ -8,6 +8,7 @@
  * that follow from others are dropped (Sorensson, Biere 2009), and weaker bounds beside stronger
  * ones. Only the bounds that are left become literals, after the search has gone back.
  */
+#include "solver/share.h"
 #include "solver/trail.h"
 
 #include <string.h>
@@ -545,6 +546,9 @@ static bool learn(cns_state *s, cns_fact uip) {
             cns_store_clause(s, s->learnt_lits, count, CNS_CLAUSE_LEARNT | CNS_CLAUSE_USED, lbd);
         if (ref == UINT32_MAX) {
             return false;
+        }
+        if (s->outbox != NULL) {
+            cns_tell_clause(s, s->learnt_lits, count, lbd);
         }
         reason = count == 2 ? cns_reason_lit(s->learnt_lits[1] ^ 1)
                             : cns_reason_make(CNS_REASON_CLAUSE, ref, 0);

@@ -117,7 +117,7 @@ static uint32_t simplify_sorted(const cns_state *s, cns_lit *lits, uint32_t coun
     return kept;
 }
 
-bool cns_add_clause(cns_state *s, const cns_lit *lits, uint32_t count) {
+static bool add(cns_state *s, const cns_lit *lits, uint32_t count, uint32_t flags, uint32_t lbd) {
     CNS_ASSERT(s->level == 0);
     if (s->failed || s->status != CNS_OK || !cns_poll(s)) {
         return false;
@@ -131,7 +131,7 @@ bool cns_add_clause(cns_state *s, const cns_lit *lits, uint32_t count) {
         return false;
     }
     cns_lit *own = s->learnt_lits;
-    if (count > 0) {
+    if (count > 0 && own != lits) {
         memcpy(own, lits, count * sizeof *lits);
     }
     count = count > 16 ? simplify_sorted(s, own, count) : simplify(s, own, count);
@@ -145,7 +145,15 @@ bool cns_add_clause(cns_state *s, const cns_lit *lits, uint32_t count) {
     if (count == 1) {
         return cns_enqueue(s, own[0], cns_reason_make(CNS_REASON_ALWAYS, 0, 0));
     }
-    return cns_store_clause(s, own, count, 0, 0) != UINT32_MAX;
+    return cns_store_clause(s, own, count, flags, lbd) != UINT32_MAX;
+}
+
+bool cns_add_clause(cns_state *s, const cns_lit *lits, uint32_t count) {
+    return add(s, lits, count, 0, 0);
+}
+
+bool cns_add_learnt_clause(cns_state *s, const cns_lit *lits, uint32_t count, uint32_t lbd) {
+    return add(s, lits, count, CNS_CLAUSE_LEARNT | CNS_CLAUSE_USED, lbd);
 }
 
 /* ---- forgetting ----------------------------------------------------------------------------- */

@@ -277,6 +277,20 @@ int64_t cns_load_value(const cns_loader *l, cns_var var) {
     return a.sign * value + a.offset;
 }
 
+void cns_load_prefer(cns_loader *l, cns_var var, int64_t value) {
+    cns_state *s = l->state;
+    cns_alias a = resolve(l, var);
+    int64_t root = a.sign * (value - a.offset);
+    cns_lit lit = l->lits[a.root];
+    cns_view view = l->views[a.root];
+    if (lit != CNS_LIT_NONE) {
+        s->best_phase[lit >> 1] = (root != 0) != (lit & 1) ? 1 : -1;
+    }
+    if (view.term != CNS_TERM_NONE) {
+        s->int_best[view.term >> 1] = view.term & 1 ? view.offset - root : root - view.offset;
+    }
+}
+
 bool cns_load_equate(cns_loader *l, cns_lit a, cns_lit b) {
     return a != CNS_LIT_NONE && b != CNS_LIT_NONE && cns_add_clause2(l->state, a ^ 1, b) &&
            cns_add_clause2(l->state, a, b ^ 1);
@@ -374,7 +388,8 @@ static cns_status load_new(cns_loader *l, uint8_t *fate, uint32_t first, uint32_
     }
     for (uint32_t k = 0; k < count && s->status == CNS_OK && !s->failed; k++) {
         if (fate[k] == POST) {
-            cns_load_constraint(l, first + k);
+            cns_status status = cns_load_constraint(l, first + k);
+            s->status = s->status == CNS_OK ? status : s->status;
         }
     }
     return s->status;

@@ -56,6 +56,8 @@ cns_lit cns_load_lit(cns_loader *loader, cns_var var);
 bool cns_load_view(cns_loader *loader, cns_var var, cns_view *out);
 /* The value in the state, where all is fixed; of a variable that nothing refers to: its least. */
 int64_t cns_load_value(const cns_loader *loader, cns_var var);
+/* The value that the search tries first, if the variable has a literal or a view. Any level. */
+void cns_load_prefer(cns_loader *loader, cns_var var, int64_t value);
 
 /* ---- shared by load*.c ---------------------------------------------------------------------- */
 

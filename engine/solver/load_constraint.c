@@ -351,11 +351,12 @@ static cns_status load_abs(const constraint *k) {
     if (k->c->condition != CNS_IF_AND_ONLY) {
         return cns_post_abs(s, k->post, x, z);
     }
-    if (new_view(k, 0, magnitude(s, x), &result) &&
-        cns_post_abs(s, (cns_post){k->post.origin, CNS_LIT_TRUE}, x, result) == CNS_OK) {
-        compare(k, CNS_LINEAR_EQ, CNS_IF_AND_ONLY, k->literal, result, z, 0);
+    if (!new_view(k, 0, magnitude(s, x), &result)) {
+        return s->status;
     }
-    return s->status;
+    cns_status status = cns_post_abs(s, (cns_post){k->post.origin, CNS_LIT_TRUE}, x, result);
+    return status != CNS_OK ? status
+                            : compare(k, CNS_LINEAR_EQ, CNS_IF_AND_ONLY, k->literal, result, z, 0);
 }
 
 static cns_status load_extreme(const constraint *k) {
@@ -382,11 +383,12 @@ static cns_status load_extreme(const constraint *k) {
         high = cns_view_high(s, x.data[i]) > high ? cns_view_high(s, x.data[i]) : high;
     }
     cns_view result;
-    if (new_view(k, low, high, &result) &&
-        cns_post_maximum(s, (cns_post){k->post.origin, CNS_LIT_TRUE}, x, result) == CNS_OK) {
-        compare(k, CNS_LINEAR_EQ, CNS_IF_AND_ONLY, k->literal, result, z, 0);
+    if (!new_view(k, low, high, &result)) {
+        return s->status;
     }
-    return s->status;
+    cns_status status = cns_post_maximum(s, (cns_post){k->post.origin, CNS_LIT_TRUE}, x, result);
+    return status != CNS_OK ? status
+                            : compare(k, CNS_LINEAR_EQ, CNS_IF_AND_ONLY, k->literal, result, z, 0);
 }
 
 static cns_status post_element(const constraint *k, cns_post post, cns_view index, cns_view z) {
@@ -758,8 +760,9 @@ static cns_status load_mdd(const constraint *k) {
     cns_mdd_edge *out = cns_context_alloc(s->context, edge_size, CNS_ALIGN_DEFAULT);
     uint32_t *layers = cns_context_alloc(s->context, layer_size, CNS_ALIGN_DEFAULT);
     uint32_t *start = cns_context_calloc(s->context, start_size);
+    cns_status status = CNS_OK;
     if (out == NULL || layers == NULL || start == NULL) {
-        s->status = cns_context_memory_status(s->context, edge_size);
+        status = cns_context_memory_status(s->context, edge_size);
         goto done;
     }
     memset(layers, 0xff, layer_size);
@@ -786,7 +789,7 @@ static cns_status load_mdd(const constraint *k) {
         }
     }
     start[x.count] = count;
-    cns_post_mdd(s, k->post, x, out, start, nodes);
+    status = cns_post_mdd(s, k->post, x, out, start, nodes);
 done:
     if (out != NULL) {
         cns_context_free(s->context, out, edge_size, CNS_ALIGN_DEFAULT);
@@ -797,7 +800,7 @@ done:
     if (start != NULL) {
         cns_context_free(s->context, start, start_size, CNS_ALIGN_DEFAULT);
     }
-    return s->status;
+    return status;
 }
 
 static cns_status load_sort(const constraint *k) {

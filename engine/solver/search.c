@@ -33,6 +33,8 @@ void cns_search_deinit(cns_search *search) {
                      search->assumption_capacity * sizeof *search->assumptions, CNS_ALIGN_DEFAULT);
     cns_context_free(context, search->outputs, search->output_capacity * sizeof *search->outputs,
                      CNS_ALIGN_DEFAULT);
+    cns_context_free(context, search->guide.data, search->guide.capacity * sizeof(cns_fact),
+                     CNS_ALIGN_DEFAULT);
     cns_context_free(context, search->core, search->core_capacity * sizeof *search->core,
                      CNS_ALIGN_DEFAULT);
 }
@@ -130,7 +132,7 @@ void cns_search_reset(cns_search *search) {
         search->restart_base = 1.5;
     }
     search->conflicts_left = restart_length(search);
-    search->by_activity = search->free && search->phase_count == 0;
+    search->by_activity = search->free && (search->phase_count == 0 || search->activity_only);
 }
 
 /* ---- guessing at the objective -------------------------------------------------------------- */
@@ -150,9 +152,12 @@ static bool aims(const cns_search *search) {
     return search->free && s->objective != CNS_TERM_ZERO && s->objective_limit != INT64_MAX;
 }
 
-/* The guess, when it is open; false guesses are halved away. */
-static bool guess(cns_search *search, cns_fact *out) {
+/* The guess, decided first where there is no guide, when it is open; false ones are halved away. */
+static bool guessed(cns_search *search, cns_fact *out) {
     cns_state *s = search->state;
+    if (s->level != search->assumption_count || search->guide.count > 0) {
+        return false;
+    }
     while (search->aim_step > 0 && cns_low(s, s->objective) > search->aim) {
         take_aim(search, search->aim_step / 2);
     }
@@ -169,7 +174,8 @@ static void restart(cns_search *search) {
     search->restart_number++;
     search->conflicts_left = restart_length(search);
     if (search->free) {
-        search->by_activity = search->phase_count == 0 || !search->by_activity;
+        search->by_activity =
+            search->phase_count == 0 || search->activity_only || !search->by_activity;
     }
     s->counters.restarts++;
     cns_backtrack(s, 0);
@@ -201,6 +207,47 @@ static bool apply(cns_state *s, cns_fact fact) {
                          : cns_enqueue(s, fact.id, CNS_REASON_NONE);
 }
 
+/* 1: true, -1: false, 0: open. */
+static int truth(const cns_state *s, cns_fact fact) {
+    if (!fact.is_bound) {
+        return s->value[fact.id];
+    }
+    return cns_low(s, fact.id) >= fact.value ? 1 : cns_high(s, fact.id) < fact.value ? -1 : 0;
+}
+
+/* The first fact of the guide that is open. */
+static bool guided(cns_search *search, cns_fact *out) {
+    cns_state *s = search->state;
+    uint32_t next = (uint32_t)search->guide_first;
+    while (next < search->guide.count && truth(s, search->guide.data[next]) != 0) {
+        next++;
+    }
+    s->ticks += next - (uint32_t)search->guide_first;
+    if (next != search->guide_first && !cns_save(s, &search->guide_first, next)) {
+        return false;
+    }
+    if (next == search->guide.count) {
+        search->guide_done = true;
+        return false;
+    }
+    if (search->guide_done) {
+        search->guide_done = false;
+        if (++search->guide_breaks == search->guide_patience) {
+            search->conflicts_left = 0;
+        }
+    }
+    *out = search->guide.data[next];
+    return true;
+}
+
+void cns_search_new_guide(cns_search *search) {
+    CNS_ASSERT(search->state->level == 0);
+    search->guide.count = 0;
+    search->guide_first = 0;
+    search->guide_done = false;
+    search->guide_breaks = 0;
+}
+
 /* One level more: an assumption, or a decision. */
 static cns_search_result descend(cns_search *search) {
     cns_state *s = search->state;
@@ -211,12 +258,12 @@ static cns_search_result descend(cns_search *search) {
             return find_core(search, lit) ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
         }
         fact = cns_fact_lit(lit);
-    } else if (!(s->level == search->assumption_count && guess(search, &fact)) &&
-               !cns_choose(search, &fact)) {
+    } else if (!guided(search, &fact) && !guessed(search, &fact) && !cns_choose(search, &fact)) {
         return s->status == CNS_OK ? CNS_SEARCH_SOLUTION : CNS_SEARCH_ERROR;
     } else {
         s->counters.decisions++;
     }
+    search->at_root_done = false;
     cns_new_level(s);
     if (s->status == CNS_OK && !apply(s, fact)) {
         s->has_conflict = true; /* a decision on a bound may run into removed values */
@@ -262,6 +309,19 @@ cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end) {
         }
         if (search->conflicts_left == 0 && s->level > 0) {
             restart(search);
+            continue;
+        }
+        if (s->level > 0 && search->call_back) {
+            search->call_back = false;
+            cns_backtrack(s, 0);
+            continue;
+        }
+        if (s->level == 0 && search->at_root != NULL && !search->at_root_done) {
+            search->at_root_done = true;
+            search->call_back = false;
+            if (!search->at_root(search->at_root_user)) {
+                return s->status == CNS_OK ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
+            }
             continue;
         }
         cns_search_result result = descend(search);

@@ -29,8 +29,9 @@ typedef struct cns_search {
     cns_view *outputs; /* what tells solutions apart; without any: all integers and Booleans */
     uint32_t output_count, output_capacity;
 
-    bool free;        /* activity takes part */
-    bool by_activity; /* in free search: which of the two has its turn */
+    bool free;          /* activity takes part */
+    bool activity_only; /* in free search: the phases have no turn */
+    bool by_activity;   /* in free search: which of the two has its turn */
     cns_restart_policy restart;
     double restart_scale, restart_base;
     uint64_t restart_number;
@@ -39,6 +40,20 @@ typedef struct cns_search {
     uint64_t reduce_at;      /* conflicts */
     uint64_t reduce_step;
     uint64_t simplified_at; /* Booleans fixed at the root when clauses were simplified last */
+
+    /* Facts that are decided first, behind the assumptions, where they are open: a neighbourhood,
+     * or a guess at the objective. They may turn out false, so the search stays complete. */
+    cns_facts guide;
+    int64_t guide_first;     /* those before it are decided; restored on backtracking */
+    bool guide_done;         /* all of them are decided, or were before the last backtracking */
+    uint32_t guide_breaks;   /* how often conflicts went back behind that */
+    uint32_t guide_patience; /* a restart after so many; 0: never */
+    /* Called at the root, when it is at a fixpoint, before each descent. False: the state failed,
+     * or memory gave out. May be NULL. */
+    bool (*at_root)(void *user);
+    void *at_root_user;
+    bool at_root_done;
+    bool call_back; /* go to the root soon, as by a restart that does not count */
 
     int64_t objective_offset; /* objective = its term + this */
     int64_t aim;              /* free search guesses that the objective is at most this */
@@ -66,6 +81,8 @@ typedef enum cns_search_result {
     CNS_SEARCH_ERROR      /* state->status */
 } cns_search_result;
 
+/* At the root: begins a new guide, to be filled by cns_facts_push. */
+void cns_search_new_guide(cns_search *search);
 /* Runs until state->ticks reaches `ticks_end`. */
 cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end);
 /* At a solution: its values are the ones to try first from now on. */

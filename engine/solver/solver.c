@@ -5,25 +5,26 @@
  * The model takes what is added; the next step loads it. Every solution is read back into values of
  * the model's variables and judged by the model's evaluator before anyone sees it.
  */
-#include "solver/load.h"
-#include "solver/search.h"
-
 #include "base/os.h"
+#include "solver/parallel.h"
 
 #include <string.h>
 
 #define SLICE UINT64_C(50000) /* ticks between looks at the clock and at cancellation */
+#define WARM_UP                                                                                    \
+    UINT64_C(400000) /* ticks before other workers join: they pay for longer searches              \
+                      */
 
 struct cns_solver {
     cns_context *host;    /* the caller's */
     cns_context *context; /* inside it, of this solver alone: its memory and its limit */
     cns_model model;
-    cns_state state;
-    cns_loader loader;
-    cns_search search;
+    cns_worker own;       /* what searches on the thread that steps */
+    cns_team *team;       /* with several workers, once they have joined */
+    uint64_t alone_until; /* ticks: then they do */
     cns_solve_options options;
+    cns_executor executor;
     uint64_t seed;
-    uint32_t loaded_phases;
     bool begun;    /* the first step was taken */
     bool loaded;   /* the state is up to the model */
     bool torn;     /* memory or a limit stopped what cannot be stopped halfway: the state is of no
@@ -52,35 +53,35 @@ struct cns_solver {
 
 /* ---- creation ------------------------------------------------------------------------------- */
 
-static cns_status open_state(cns_solver *solver) {
-    cns_status status = cns_state_init(&solver->state, solver->context, solver->seed);
+static cns_status open_worker(cns_solver *solver) {
+    cns_status status =
+        cns_worker_open(&solver->own, solver->context, &solver->model, solver->seed);
     if (status == CNS_OK) {
-        cns_loader_init(&solver->loader, &solver->model, &solver->state);
-        cns_search_init(&solver->search, &solver->state);
-        solver->loaded_phases = 0;
         solver->narrowed = false;
         solver->torn = false;
     }
     return status;
 }
 
-static void close_state(cns_solver *solver) {
-    cns_search_deinit(&solver->search);
-    cns_loader_deinit(&solver->loader);
-    cns_state_deinit(&solver->state);
+/* Sends the other workers away. */
+static void dismiss(cns_solver *solver) {
+    if (solver->team != NULL) {
+        solver->conflicts_before -= cns_team_conflicts(solver->team);
+        cns_team_destroy(solver->team);
+        solver->team = NULL;
+    }
 }
 
 /* A new state in the place of the old one, which may be none after a failure; what was counted
  * stays. */
-static cns_status reopen_state(cns_solver *solver) {
-    cns_counters counters = solver->state.counters;
-    uint64_t ticks = solver->state.ticks;
-    if (solver->state.context != NULL) {
-        close_state(solver);
-    }
-    cns_status status = open_state(solver);
-    solver->state.counters = counters;
-    solver->state.ticks = ticks;
+static cns_status reopen_worker(cns_solver *solver) {
+    cns_counters counters = solver->own.state.counters;
+    uint64_t ticks = solver->own.state.ticks;
+    dismiss(solver);
+    cns_worker_close(&solver->own);
+    cns_status status = open_worker(solver);
+    solver->own.state.counters = counters;
+    solver->own.state.ticks = ticks;
     return status;
 }
 
@@ -108,7 +109,7 @@ cns_status cns_solver_create(cns_context *context, const cns_solver_config *conf
     if (status != CNS_OK) {
         goto free_context;
     }
-    status = open_state(solver);
+    status = open_worker(solver);
     if (status != CNS_OK) {
         goto free_model;
     }
@@ -128,9 +129,8 @@ void cns_solver_destroy(cns_solver *solver) {
         return;
     }
     cns_context *context = solver->context;
-    if (solver->state.context != NULL) {
-        close_state(solver);
-    }
+    cns_team_destroy(solver->team);
+    cns_worker_close(&solver->own);
     cns_model_deinit(&solver->model);
     cns_context_free(context, solver->values, solver->value_capacity * sizeof(int64_t),
                      CNS_ALIGN_DEFAULT);
@@ -286,6 +286,16 @@ static cns_status check_options(const cns_solver *solver, const cns_solve_option
                         "cns_solver_set_options: restart_base %g, expected 0..1e9",
                         o->restart_base);
     }
+    if (o->workers > 1 && (o->executor == NULL || o->executor->parallel_for == NULL)) {
+        return cns_fail(solver->context, CNS_E_INVALID,
+                        "cns_solver_set_options: %u workers need an executor",
+                        (unsigned)o->workers);
+    }
+    if (o->workers > CNS_TEAM_MOST) {
+        return cns_fail(solver->context, CNS_E_RANGE,
+                        "cns_solver_set_options: %u workers, expected 0..%d", (unsigned)o->workers,
+                        CNS_TEAM_MOST);
+    }
     return CNS_OK;
 }
 
@@ -302,7 +312,12 @@ cns_status cns_solver_set_options(cns_solver *solver, const cns_solve_options *o
         return status;
     }
     bool outputs = (fresh.all_solutions != 0) != (solver->options.all_solutions != 0);
+    dismiss(solver);
     solver->options = fresh;
+    if (fresh.executor != NULL) {
+        solver->executor = *fresh.executor;
+        solver->options.executor = &solver->executor;
+    }
     solver->changed_options = true;
     return outputs ? changed(solver, CNS_OK) : CNS_OK;
 }
@@ -333,123 +348,6 @@ cns_status cns_solver_assume(cns_solver *solver, const cns_var *literals, size_t
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-static cns_status load_phases(cns_solver *solver) {
-    const cns_model *m = &solver->model;
-    cns_state *s = &solver->state;
-    for (; solver->loaded_phases < m->phase_count; solver->loaded_phases++) {
-        const cns_model_phase *phase = &m->phases[solver->loaded_phases];
-        uint32_t count = phase->vars.count;
-        size_t size = (count + 1) * sizeof(cns_view);
-        cns_view *views = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
-        if (views == NULL) {
-            return s->status = cns_context_memory_status(s->context, size);
-        }
-        for (uint32_t k = 0; k < count && s->status == CNS_OK; k++) {
-            cns_load_view(&solver->loader, m->vars[phase->vars.start + k], &views[k]);
-        }
-        if (s->status == CNS_OK) {
-            cns_search_add_phase(&solver->search, views, count, phase->var_rule, phase->value_rule);
-        }
-        cns_context_free(s->context, views, size, CNS_ALIGN_DEFAULT);
-        if (s->status != CNS_OK) {
-            return s->status;
-        }
-    }
-    return CNS_OK;
-}
-
-static cns_status load_outputs(cns_solver *solver) {
-    const cns_model *m = &solver->model;
-    cns_state *s = &solver->state;
-    if (solver->options.all_solutions == 0 || m->goal != CNS_SATISFY) {
-        return CNS_OK;
-    }
-    solver->search.output_count = 0;
-    for (uint32_t v = 0; v < m->variable_count && s->status == CNS_OK; v++) {
-        cns_view view;
-        if ((!m->any_output || m->variables[v].output) &&
-            cns_load_view(&solver->loader, (cns_var)v, &view) && !cns_view_fixed(s, view)) {
-            cns_search_add_output(&solver->search, view);
-        }
-    }
-    return s->status;
-}
-
-static cns_status load_goal(cns_solver *solver) {
-    cns_state *s = &solver->state;
-    s->objective = CNS_TERM_ZERO;
-    s->objective_limit = INT64_MAX;
-    if (solver->model.goal == CNS_SATISFY) {
-        return CNS_OK;
-    }
-    cns_view view;
-    if (!cns_load_view(&solver->loader, solver->model.objective, &view)) {
-        return s->status;
-    }
-    view = solver->model.goal == CNS_MAXIMIZE ? cns_view_negate(view) : view;
-    s->objective = view.term;
-    solver->search.objective_offset = view.offset;
-    if (solver->has_solution) { /* of this problem: the state was made anew */
-        int64_t best = solver->model.goal == CNS_MAXIMIZE ? -solver->objective : solver->objective;
-        cns_search_improve(&solver->search, best - view.offset - 1);
-        solver->narrowed = true;
-    }
-    return CNS_OK;
-}
-
-static void load_hints(cns_solver *solver) {
-    const cns_model *m = &solver->model;
-    cns_state *s = &solver->state;
-    for (uint32_t v = 0; v < m->variable_count && v < m->hint_capacity; v++) {
-        if (!m->hinted[v]) {
-            continue;
-        }
-        cns_view view;
-        if (cns_model_low(m, (cns_var)v) == 0 && cns_model_high(m, (cns_var)v) == 1) {
-            cns_lit lit = cns_load_lit(&solver->loader, (cns_var)v);
-            if (lit != CNS_LIT_NONE) {
-                s->best_phase[lit >> 1] = (m->hints[v] != 0) != (lit & 1) ? 1 : -1;
-            }
-        } else if (cns_load_view(&solver->loader, (cns_var)v, &view)) {
-            int64_t value = m->hints[v] - view.offset;
-            s->int_best[view.term >> 1] = view.term & 1 ? -value : value;
-        }
-    }
-}
-
-static cns_status load_assumptions(cns_solver *solver) {
-    cns_state *s = &solver->state;
-    uint32_t count = solver->assumption_count;
-    size_t size = (count + 1) * sizeof(cns_lit);
-    cns_lit *lits = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
-    if (lits == NULL) {
-        return s->status = cns_context_memory_status(s->context, size);
-    }
-    for (uint32_t k = 0; k < count; k++) {
-        lits[k] = cns_load_lit(&solver->loader, solver->assumptions[k]);
-    }
-    cns_status status =
-        s->status == CNS_OK ? cns_search_assume(&solver->search, lits, count) : s->status;
-    cns_context_free(s->context, lits, size, CNS_ALIGN_DEFAULT);
-    return status;
-}
-
-static void apply_options(cns_solver *solver) {
-    const cns_solve_options *o = &solver->options;
-    cns_search *search = &solver->search;
-    bool free = o->strategy == CNS_STRATEGY_FREE ||
-                (o->strategy == CNS_STRATEGY_DEFAULT && search->phase_count == 0);
-    search->free = free;
-    search->restart = o->restart;
-    if (o->restart == CNS_RESTART_DEFAULT) {
-        search->restart = free ? CNS_RESTART_LUBY : CNS_RESTART_NONE;
-    }
-    search->restart_scale = o->restart_scale;
-    search->restart_base = o->restart_base;
-    cns_search_reset(search);
-    solver->changed_options = false;
-}
-
 /* By cns_os_clock(); 0: none. */
 static uint64_t deadline(const cns_solver *solver) {
     uint64_t limit = solver->options.time_limit;
@@ -459,7 +357,7 @@ static uint64_t deadline(const cns_solver *solver) {
 /* What takes long looks at the limits itself: while loading always; in a search it must not stop
  * at the root, where nothing can be undone. */
 static void watch_limits(cns_solver *solver, uint8_t polling) {
-    cns_state *s = &solver->state;
+    cns_state *s = &solver->own.state;
     s->cancelled = &solver->cancelled;
     s->deadline = deadline(solver);
     s->polling = polling;
@@ -469,33 +367,49 @@ static bool is_limit(cns_status status) {
     return status == CNS_E_DEADLINE || status == CNS_E_CANCELLED;
 }
 
+/* Whether several workers search: not for all solutions, which one excludes as it finds them. */
+static bool wants_team(const cns_solver *solver) {
+    return solver->options.workers > 1 &&
+           (solver->options.all_solutions == 0 || solver->model.goal != CNS_SATISFY);
+}
+
+static cns_orders orders_of(const cns_solver *solver) {
+    return (cns_orders){&solver->options, solver->assumptions, solver->assumption_count};
+}
+
 static cns_status load(cns_solver *solver) {
-    cns_state *s = &solver->state;
+    cns_state *s = &solver->own.state;
     watch_limits(solver, CNS_POLL_ALWAYS);
-    solver->search.core_count = 0;
-    cns_status status = cns_load(&solver->loader);
-    if (status == CNS_OK && !s->failed) {
-        status = load_phases(solver);
-        status = status == CNS_OK ? load_outputs(solver) : status;
-        status = status == CNS_OK ? load_goal(solver) : status;
-        status = status == CNS_OK ? load_assumptions(solver) : status;
-        if (status == CNS_OK) {
-            load_hints(solver);
-            status = s->status;
-        }
-        s->pinned_count = s->bool_count;
-        apply_options(solver);
+    const cns_orders orders = orders_of(solver);
+    cns_status status = cns_worker_load(&solver->own, &orders);
+    solver->changed_options = false;
+    if (status == CNS_OK && solver->has_solution && solver->model.goal != CNS_SATISFY &&
+        !s->failed) { /* of this problem: the state was made anew */
+        cns_worker_improve(&solver->own, solver->objective);
+        solver->narrowed = true;
     }
+    if (status == CNS_OK && solver->team != NULL) {
+        cns_team_changed(solver->team);
+    }
+    solver->alone_until = s->ticks + WARM_UP;
     return status;
 }
 
 /* Brings the state up to the model. */
 static cns_status prepare(cns_solver *solver) {
+    /* Workers that join load all at once: they would number otherwise what came bit by bit. */
+    if (wants_team(solver) && solver->team == NULL && !solver->has_solution && solver->own.loaded &&
+        !cns_worker_has_shape(&solver->own, cns_worker_shape(&solver->model))) {
+        solver->torn = true;
+    }
     if (!solver->loaded) { /* a new problem */
-        cns_backtrack(&solver->state, 0);
+        cns_backtrack(&solver->own.state, 0);
         solver->at_solution = false;
         solver->has_solution = false;
         solver->torn = solver->torn || solver->narrowed;
+        if (!wants_team(solver)) {
+            dismiss(solver);
+        }
     } else if (!solver->torn) {
         return CNS_OK;
     } else if (solver->has_solution && solver->model.goal == CNS_SATISFY) {
@@ -504,7 +418,7 @@ static cns_status prepare(cns_solver *solver) {
                         "cns_solver_restart enumerates them anew");
     }
     if (solver->torn) {
-        cns_status status = reopen_state(solver);
+        cns_status status = reopen_worker(solver);
         if (status != CNS_OK) {
             solver->torn = true;
             return status;
@@ -518,8 +432,8 @@ static cns_status prepare(cns_solver *solver) {
 
 /* ---- solutions ------------------------------------------------------------------------------ */
 
-/* Reads, checks and keeps the solution that the search stands at. */
-static cns_status take_solution(cns_solver *solver) {
+/* Checks and keeps the solution `found`; NULL: the one that the own search stands at. */
+static cns_status take_solution(cns_solver *solver, const int64_t *found) {
     cns_model *m = &solver->model;
     cns_status status = grow(solver, &solver->candidate, sizeof(int64_t),
                              &solver->candidate_capacity, m->variable_count);
@@ -527,7 +441,8 @@ static cns_status take_solution(cns_solver *solver) {
         return status;
     }
     for (uint32_t v = 0; v < m->variable_count; v++) {
-        solver->candidate[v] = cns_load_value(&solver->loader, (cns_var)v);
+        solver->candidate[v] =
+            found != NULL ? found[v] : cns_load_value(&solver->own.loader, (cns_var)v);
     }
     status = cns_solver_check_values(solver, solver->candidate, m->variable_count);
     if (status != CNS_OK) {
@@ -546,7 +461,9 @@ static cns_status take_solution(cns_solver *solver) {
     if (m->goal != CNS_SATISFY) {
         solver->objective = cns_model_value(solver->values, m->objective);
     }
-    cns_search_keep(&solver->search);
+    if (found == NULL) {
+        cns_search_keep(&solver->own.search);
+    }
     return CNS_OK;
 }
 
@@ -579,11 +496,10 @@ cns_status cns_solver_check_values(const cns_solver *solver, const int64_t *valu
 /* Moves on from a solution that was reported: to better ones, or to others. False: none can be, or
  * memory gave out; then the search still stands there. */
 static bool leave_solution(cns_solver *solver) {
-    cns_state *s = &solver->state;
     solver->narrowed = true;
     if (solver->model.goal != CNS_SATISFY) {
-        cns_search_improve(&solver->search, cns_low(s, s->objective) - 1);
-    } else if (solver->options.all_solutions == 0 || !cns_search_exclude(&solver->search)) {
+        cns_worker_improve(&solver->own, solver->objective);
+    } else if (solver->options.all_solutions == 0 || !cns_search_exclude(&solver->own.search)) {
         return false;
     }
     solver->at_solution = false;
@@ -593,8 +509,7 @@ static bool leave_solution(cns_solver *solver) {
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 /* The user's literals for the assumptions that the search found at fault. */
-static cns_status take_core(cns_solver *solver) {
-    const cns_search *search = &solver->search;
+static cns_status take_core(cns_solver *solver, const cns_search *search) {
     cns_status status =
         grow(solver, &solver->core, sizeof(cns_var), &solver->core_capacity, search->core_count);
     if (status != CNS_OK) {
@@ -609,10 +524,15 @@ static cns_status take_core(cns_solver *solver) {
 }
 
 /* Nothing is left to be searched. */
-static cns_status finish(cns_solver *solver) {
-    cns_status status = solver->complete ? CNS_OK : take_core(solver);
+static cns_status finish(cns_solver *solver, const cns_search *search) {
+    cns_status status = solver->complete ? CNS_OK : take_core(solver, search);
     solver->complete = status == CNS_OK;
     return status;
+}
+
+static uint64_t conflicts(const cns_solver *solver) {
+    return solver->own.state.counters.conflicts +
+           (solver->team != NULL ? cns_team_conflicts(solver->team) : 0);
 }
 
 static bool limit_reached(const cns_solver *solver) {
@@ -625,14 +545,64 @@ static bool limit_reached(const cns_solver *solver) {
         return true;
     }
     return o->conflict_limit != 0 &&
-           solver->state.counters.conflicts - solver->conflicts_before >= o->conflict_limit;
+           conflicts(solver) - solver->conflicts_before >= o->conflict_limit;
+}
+
+/* Runs rounds of all workers until something is to be said. */
+static cns_status search_together(cns_solver *solver, cns_outcome *out) {
+    const cns_orders orders = orders_of(solver);
+    cns_round round = {
+        .orders = &orders, .cancelled = &solver->cancelled, .deadline = deadline(solver)};
+    for (;;) {
+        if (limit_reached(solver)) {
+            *out = CNS_STOPPED;
+            return CNS_OK;
+        }
+        if (cns_team_spent(solver->team)) {
+            *out = CNS_RUNNING;
+            return CNS_OK;
+        }
+        cns_status status = cns_team_round(solver->team, &round);
+        if (status != CNS_OK) {
+            dismiss(solver);
+            return status;
+        }
+        if (round.values != NULL) {
+            solver->narrowed |= solver->model.goal != CNS_SATISFY; /* others have gone on */
+            *out = CNS_SOLUTION;
+            status = take_solution(solver, round.values);
+            solver->complete = status == CNS_OK && round.exhausted_by != NULL;
+            return status;
+        }
+        if (round.exhausted_by != NULL) {
+            *out = CNS_COMPLETE;
+            return finish(solver, &round.exhausted_by->search);
+        }
+    }
+}
+
+static cns_status gather(cns_solver *solver) {
+    bool solved = solver->has_solution && solver->own.state.objective_limit != INT64_MAX;
+    return cns_team_create(solver->context, &solver->own, &solver->options, solver->seed,
+                           solved ? solver->values : NULL, &solver->team);
 }
 
 /* Runs slices until something is to be said. */
 static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
-    cns_state *s = &solver->state;
+    cns_state *s = &solver->own.state;
     uint64_t end = ticks == 0 || ticks > UINT64_MAX - s->ticks ? UINT64_MAX : s->ticks + ticks;
+    bool together = wants_team(solver);
     for (;;) {
+        if (together && solver->team == NULL && s->ticks >= solver->alone_until) {
+            cns_status status = gather(solver);
+            if (status != CNS_OK) {
+                return status;
+            }
+        }
+        if (solver->team != NULL) {
+            cns_team_begin(solver->team, ticks == 0 ? 0 : end > s->ticks ? end - s->ticks : 1);
+            return search_together(solver, out);
+        }
         if (limit_reached(solver)) {
             *out = CNS_STOPPED;
             return CNS_OK;
@@ -642,11 +612,12 @@ static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
             return CNS_OK;
         }
         uint64_t slice = end - s->ticks < SLICE ? end : s->ticks + SLICE;
-        switch (cns_search_run(&solver->search, slice)) {
+        slice = together && slice > solver->alone_until ? solver->alone_until : slice;
+        switch (cns_search_run(&solver->own.search, slice)) {
         case CNS_SEARCH_PAUSED:
             break;
         case CNS_SEARCH_SOLUTION: {
-            cns_status status = take_solution(solver);
+            cns_status status = take_solution(solver, NULL);
             if (status == CNS_OK) {
                 *out = CNS_SOLUTION;
             }
@@ -654,7 +625,7 @@ static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
         }
         case CNS_SEARCH_EXHAUSTED:
             *out = CNS_COMPLETE;
-            return finish(solver);
+            return finish(solver, &solver->own.search);
         case CNS_SEARCH_ERROR:
             return s->status;
         }
@@ -664,7 +635,7 @@ static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
 /* After a failure. Memory that gave out above the root leaves the state usable there; what happens
  * at the root cannot be undone. */
 static cns_status recover(cns_solver *solver, cns_status status) {
-    cns_state *s = &solver->state;
+    cns_state *s = &solver->own.state;
     if (s->status == CNS_OK || (solver->at_solution && s->level > 0)) {
         s->status = CNS_OK;
         return status;
@@ -679,13 +650,16 @@ static cns_status recover(cns_solver *solver, cns_status status) {
 
 /* From the present place of the search on. */
 static cns_status proceed(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
-    cns_state *s = &solver->state;
+    cns_state *s = &solver->own.state;
     if (solver->changed_options) {
-        apply_options(solver);
+        const cns_orders orders = orders_of(solver);
+        cns_worker_apply_options(&solver->own, &orders);
+        solver->changed_options = false;
     }
-    if (solver->complete || s->failed || (solver->at_solution && !leave_solution(solver))) {
+    bool failed = s->failed && solver->team == NULL; /* else the team says so */
+    if (solver->complete || failed || (solver->at_solution && !leave_solution(solver))) {
         *out = CNS_COMPLETE;
-        return s->status != CNS_OK ? s->status : finish(solver);
+        return s->status != CNS_OK ? s->status : finish(solver, &solver->own.search);
     }
     return search(solver, ticks, out);
 }
@@ -700,7 +674,7 @@ cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out)
         solver->begun = true;
         solver->began = start;
         solver->setup_time = solver->search_time = 0;
-        solver->conflicts_before = solver->state.counters.conflicts;
+        solver->conflicts_before = conflicts(solver);
     }
     cns_status status = prepare(solver);
     uint64_t ready = cns_os_clock();
@@ -756,7 +730,7 @@ cns_status cns_solver_value(const cns_solver *solver, cns_var var, int64_t *out)
 /* The objective cannot be better than this. */
 static int64_t proved_bound(const cns_solver *solver) {
     const cns_model *m = &solver->model;
-    const cns_state *s = &solver->state;
+    const cns_state *s = &solver->own.state;
     bool maximise = m->goal == CNS_MAXIMIZE;
     if (solver->complete && solver->has_solution) {
         return solver->objective;
@@ -764,7 +738,7 @@ static int64_t proved_bound(const cns_solver *solver) {
     if (!solver->loaded || solver->torn) {
         return maximise ? cns_model_high(m, m->objective) : cns_model_low(m, m->objective);
     }
-    int64_t bound = s->root[s->objective] + solver->search.objective_offset;
+    int64_t bound = s->root[s->objective] + solver->own.search.objective_offset;
     return maximise ? -bound : bound;
 }
 
@@ -772,7 +746,7 @@ void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
     if (solver == NULL || out == NULL) {
         return;
     }
-    const cns_state *s = &solver->state;
+    const cns_state *s = &solver->own.state;
     cns_memory_stats memory;
     cns_context_memory(solver->context, &memory);
     *out = (cns_solver_stats){
@@ -797,6 +771,9 @@ void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
         .has_solution = solver->has_solution,
         .proved = solver->complete,
     };
+    if (solver->team != NULL) {
+        cns_team_add_stats(solver->team, out);
+    }
     if (solver->model.goal != CNS_SATISFY) {
         out->bound = proved_bound(solver);
     }
@@ -804,14 +781,15 @@ void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
 
 cns_status cns_solver_check(cns_solver *solver) {
     NEED(solver);
-    return cns_state_check(&solver->state);
+    cns_status status = cns_state_check(&solver->own.state);
+    return status == CNS_OK && solver->team != NULL ? cns_team_check(solver->team) : status;
 }
 
 /* ---- cores ---------------------------------------------------------------------------------- */
 
 /* Whether the model holds together under the core's literals but one. */
 static cns_status holds_without(cns_solver *solver, uint32_t left_out, bool *holds) {
-    cns_state *s = &solver->state;
+    cns_state *s = &solver->own.state;
     size_t size = (solver->core_count + 1) * sizeof(cns_lit);
     cns_lit *lits = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
     if (lits == NULL) {
@@ -820,16 +798,16 @@ static cns_status holds_without(cns_solver *solver, uint32_t left_out, bool *hol
     uint32_t count = 0;
     for (uint32_t k = 0; k < solver->core_count; k++) {
         if (k != left_out) {
-            lits[count++] = cns_load_lit(&solver->loader, solver->core[k]);
+            lits[count++] = cns_load_lit(&solver->own.loader, solver->core[k]);
         }
     }
-    cns_status status = cns_search_assume(&solver->search, lits, count);
+    cns_status status = cns_search_assume(&solver->own.search, lits, count);
     cns_context_free(s->context, lits, size, CNS_ALIGN_DEFAULT);
     while (status == CNS_OK) {
         if (limit_reached(solver)) {
             return CNS_E_CANCELLED;
         }
-        cns_search_result result = cns_search_run(&solver->search, s->ticks + SLICE);
+        cns_search_result result = cns_search_run(&solver->own.search, s->ticks + SLICE);
         if (result != CNS_SEARCH_PAUSED) {
             *holds = result == CNS_SEARCH_SOLUTION;
             return result == CNS_SEARCH_ERROR ? s->status : CNS_OK;
@@ -875,7 +853,7 @@ cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **lit
                     (--solver->core_count - k) * sizeof *solver->core);
         }
     }
-    cns_backtrack(&solver->state, 0);
+    cns_backtrack(&solver->own.state, 0);
     *literals = solver->core;
     *count = solver->core_count;
     return CNS_OK;

@@ -351,6 +351,8 @@ struct cns_state {
     const _Atomic bool *cancelled;
     uint64_t deadline; /* by cns_os_clock(); 0: none */
 
+    struct cns_outbox *outbox; /* share.h: what others are told; NULL: the search is alone */
+
     /* Called with every explanation and learnt clause when set (tests, proofs): `facts` imply
      * `fact`, or false when fact is NULL; by constraint `origin`, or by clauses: UINT32_MAX. */
     void (*on_inference)(void *user, cns_state *state, uint32_t origin, const cns_facts *facts,
@@ -620,6 +622,8 @@ static inline bool cns_add_clause2(cns_state *s, cns_lit a, cns_lit b) {
 static inline bool cns_add_clause3(cns_state *s, cns_lit a, cns_lit b, cns_lit c) {
     return cns_add_clause(s, (cns_lit[]){a, b, c}, 3);
 }
+/* The same for a clause that may be forgotten again. */
+bool cns_add_learnt_clause(cns_state *state, const cns_lit *lits, uint32_t count, uint32_t lbd);
 /* Stores and watches a clause of at least two literals; the caller ensures that the first two are
  * open or true, or are those of the highest levels. UINT32_MAX when memory gave out. */
 cns_clause_ref cns_store_clause(cns_state *state, const cns_lit *lits, uint32_t count,

@@ -7,6 +7,7 @@
  * hold again when a function returns true.
  */
 #include "solver/trail.h"
+#include "solver/share.h"
 
 bool cns_facts_push(cns_state *s, cns_facts *facts, cns_fact fact) {
     if (facts->count == facts->capacity &&
@@ -152,6 +153,9 @@ static bool move_bound(cns_state *s, cns_term t, int64_t bound, cns_reason reaso
     uint32_t position = 0;
     if (s->level == 0) {
         s->root[t] = bound;
+        if (s->outbox != NULL) {
+            cns_tell_fact(s, cns_fact_ge(t, bound));
+        }
     } else {
         if (s->move_count == s->move_capacity && !cns_grow_moves(s)) {
             return false;
@@ -272,6 +276,9 @@ bool cns_enqueue(cns_state *s, cns_lit lit, cns_reason reason) {
         report(s, cns_fact_lit(lit), reason);
     }
     uint32_t position = push_entry(s, lit, reason);
+    if (s->level == 0 && s->outbox != NULL) {
+        cns_tell_fact(s, cns_fact_lit(lit));
+    }
     if (position == UINT32_MAX || !set_literal(s, lit, position)) {
         return false;
     }

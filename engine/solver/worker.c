@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/worker.c - see worker.h.
+ */
+#include "solver/worker.h"
+
+#include <string.h>
+
+cns_status cns_worker_open(cns_worker *w, cns_context *context, const cns_model *model,
+                           uint64_t seed) {
+    cns_status status = cns_state_init(&w->state, context, seed);
+    if (status == CNS_OK) {
+        cns_loader_init(&w->loader, model, &w->state);
+        cns_search_init(&w->search, &w->state);
+        w->loaded_phases = 0;
+        w->loaded = false;
+        w->open = true;
+    }
+    return status;
+}
+
+void cns_worker_close(cns_worker *w) {
+    if (w->open) {
+        cns_search_deinit(&w->search);
+        cns_loader_deinit(&w->loader);
+        cns_state_deinit(&w->state);
+        w->open = false;
+    }
+}
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+static cns_status load_phases(cns_worker *w) {
+    const cns_model *m = w->loader.model;
+    cns_state *s = &w->state;
+    for (; w->loaded_phases < m->phase_count; w->loaded_phases++) {
+        const cns_model_phase *phase = &m->phases[w->loaded_phases];
+        uint32_t count = phase->vars.count;
+        size_t size = (count + 1) * sizeof(cns_view);
+        cns_view *views = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
+        if (views == NULL) {
+            return s->status = cns_context_memory_status(s->context, size);
+        }
+        for (uint32_t k = 0; k < count && s->status == CNS_OK; k++) {
+            cns_load_view(&w->loader, m->vars[phase->vars.start + k], &views[k]);
+        }
+        if (s->status == CNS_OK) {
+            cns_search_add_phase(&w->search, views, count, phase->var_rule, phase->value_rule);
+        }
+        cns_context_free(s->context, views, size, CNS_ALIGN_DEFAULT);
+        if (s->status != CNS_OK) {
+            return s->status;
+        }
+    }
+    return CNS_OK;
+}
+
+static cns_status load_outputs(cns_worker *w, const cns_orders *orders) {
+    const cns_model *m = w->loader.model;
+    cns_state *s = &w->state;
+    if (orders->options->all_solutions == 0 || m->goal != CNS_SATISFY) {
+        return CNS_OK;
+    }
+    w->search.output_count = 0;
+    for (uint32_t v = 0; v < m->variable_count && s->status == CNS_OK; v++) {
+        cns_view view;
+        if ((!m->any_output || m->variables[v].output) &&
+            cns_load_view(&w->loader, (cns_var)v, &view) && !cns_view_fixed(s, view)) {
+            cns_search_add_output(&w->search, view);
+        }
+    }
+    return s->status;
+}
+
+static cns_status load_goal(cns_worker *w) {
+    cns_state *s = &w->state;
+    s->objective = CNS_TERM_ZERO;
+    s->objective_limit = INT64_MAX;
+    if (w->loader.model->goal == CNS_SATISFY) {
+        return CNS_OK;
+    }
+    cns_view view;
+    if (!cns_load_view(&w->loader, w->loader.model->objective, &view)) {
+        return s->status;
+    }
+    view = w->loader.model->goal == CNS_MAXIMIZE ? cns_view_negate(view) : view;
+    s->objective = view.term;
+    w->search.objective_offset = view.offset;
+    return CNS_OK;
+}
+
+static void load_hints(cns_worker *w) {
+    const cns_model *m = w->loader.model;
+    for (uint32_t v = 0; v < m->variable_count && v < m->hint_capacity; v++) {
+        if (!m->hinted[v]) {
+            continue;
+        }
+        cns_view view;
+        bool boolean = cns_model_low(m, (cns_var)v) == 0 && cns_model_high(m, (cns_var)v) == 1;
+        if (boolean ? cns_load_lit(&w->loader, (cns_var)v) != CNS_LIT_NONE
+                    : cns_load_view(&w->loader, (cns_var)v, &view)) {
+            cns_load_prefer(&w->loader, (cns_var)v, m->hints[v]);
+        }
+    }
+}
+
+static cns_status load_assumptions(cns_worker *w, const cns_orders *orders) {
+    cns_state *s = &w->state;
+    uint32_t count = orders->assumption_count;
+    size_t size = (count + 1) * sizeof(cns_lit);
+    cns_lit *lits = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
+    if (lits == NULL) {
+        return s->status = cns_context_memory_status(s->context, size);
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        lits[k] = cns_load_lit(&w->loader, orders->assumptions[k]);
+    }
+    cns_status status =
+        s->status == CNS_OK ? cns_search_assume(&w->search, lits, count) : s->status;
+    cns_context_free(s->context, lits, size, CNS_ALIGN_DEFAULT);
+    return status;
+}
+
+void cns_worker_apply_options(cns_worker *w, const cns_orders *orders) {
+    const cns_solve_options *o = orders->options;
+    cns_search *search = &w->search;
+    bool free = o->strategy == CNS_STRATEGY_FREE ||
+                (o->strategy == CNS_STRATEGY_DEFAULT && search->phase_count == 0);
+    search->free = free;
+    search->restart = o->restart;
+    if (o->restart == CNS_RESTART_DEFAULT) {
+        search->restart = free ? CNS_RESTART_LUBY : CNS_RESTART_NONE;
+    }
+    search->restart_scale = o->restart_scale;
+    search->restart_base = o->restart_base;
+    cns_search_reset(search);
+}
+
+cns_shape cns_worker_shape(const cns_model *m) {
+    uint32_t outputs = 0;
+    for (uint32_t v = 0; v < m->variable_count && m->any_output; v++) {
+        outputs += m->variables[v].output;
+    }
+    return (cns_shape){m->variable_count, m->constraint_count,
+                       m->phase_count,    outputs,
+                       m->goal,           m->goal == CNS_SATISFY ? 0 : m->objective};
+}
+
+bool cns_worker_has_shape(const cns_worker *w, cns_shape b) {
+    cns_shape a = w->shape;
+    return w->loaded && a.variables == b.variables && a.constraints == b.constraints &&
+           a.phases == b.phases && a.outputs == b.outputs && a.goal == b.goal &&
+           a.objective == b.objective;
+}
+
+static void note_shape(cns_worker *w) {
+    if (!w->loaded) {
+        w->loaded = true;
+        w->shape = cns_worker_shape(w->loader.model);
+        w->common_ints = w->state.int_count;
+        w->common_bools = w->state.bool_count;
+    }
+}
+
+cns_status cns_worker_load(cns_worker *w, const cns_orders *orders) {
+    cns_state *s = &w->state;
+    cns_backtrack(s, 0);
+    w->search.core_count = 0;
+    cns_status status = cns_load(&w->loader);
+    if (status == CNS_OK && !s->failed) {
+        status = load_phases(w);
+        status = status == CNS_OK ? load_goal(w) : status;
+        note_shape(w);
+        status = status == CNS_OK ? load_outputs(w, orders) : status;
+        status = status == CNS_OK ? load_assumptions(w, orders) : status;
+        if (status == CNS_OK) {
+            load_hints(w);
+            status = s->status;
+        }
+        s->pinned_count = s->bool_count;
+        cns_worker_apply_options(w, orders);
+    }
+    return status != CNS_OK ? status : s->status;
+}
+
+/* ---- what others have found ----------------------------------------------------------------- */
+
+void cns_worker_improve(cns_worker *w, int64_t objective) {
+    int64_t least = w->loader.model->goal == CNS_MAXIMIZE ? -objective : objective;
+    cns_search_improve(&w->search, least - w->search.objective_offset - 1);
+}
+
+void cns_worker_prefer(cns_worker *w, const int64_t *values) {
+    for (uint32_t v = 0; v < w->loader.variable_count; v++) {
+        cns_load_prefer(&w->loader, (cns_var)v, values[v]);
+    }
+}
