@@ -510,7 +510,9 @@ local function sudoku_row(run)
         other = {label = "engine", run = puzzles_by(solve_puzzle)},
         verify = function(a, b)
             for k = 1, puzzles do
-                if a[k] ~= b[k] then return false, ("puzzle %d: %s and %s"):format(k, a[k], b[k]) end
+                if a[k] ~= b[k] then
+                    return false, ("puzzle %d: %s and %s"):format(k, a[k], b[k])
+                end
             end
             return true
         end,

@@ -7,7 +7,7 @@
 
 local chunk, blocks = 1 << 20, 16
 
--- ---- instances: the same on a worker and where they are verified ---------------------------------
+-- ---- instances: the same on a worker and where they are verified --------------------------------
 
 -- Items with weights and profits, and a capacity of half the weights.
 local function knapsack(random)
@@ -64,7 +64,7 @@ end
 
 local makers = {knapsack, tour, sudoku, machine, pigeons}
 
--- ---- the solver's part, on a worker --------------------------------------------------------------
+-- ---- the solver's part, on a worker -------------------------------------------------------------
 
 local solvers = {
     function(solver, model, item)
@@ -126,7 +126,7 @@ local function work(ctx, call)
     return {status = status, values = values, objective = solution and solution.objective}
 end
 
--- ---- what must come out --------------------------------------------------------------------------
+-- ---- what must come out -------------------------------------------------------------------------
 
 local function sum_of(list, values)
     local sum = 0
@@ -269,7 +269,7 @@ local function verify(ctx, call, answer)
     return check(makers[which](require "cns.stats".random(ctx.seed + call)), answer)
 end
 
--- ---- the pressure --------------------------------------------------------------------------------
+-- ---- the pressure -------------------------------------------------------------------------------
 
 local held = {} -- the heap and its blocks: of this thread, so not in what tasks are given
 
