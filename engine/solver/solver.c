@@ -565,6 +565,7 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
         cns_status status = cns_team_round(solver->team, &round);
         if (status != CNS_OK) {
             dismiss(solver);
+            solver->torn = true; /* it may know a limit from a solution that is lost */
             return status;
         }
         if (round.values != NULL) {
@@ -572,6 +573,7 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
             *out = CNS_SOLUTION;
             status = take_solution(solver, round.values);
             solver->complete = status == CNS_OK && round.exhausted_by != NULL;
+            solver->torn = status != CNS_OK; /* the same */
             return status;
         }
         if (round.exhausted_by != NULL) {
