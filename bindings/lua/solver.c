@@ -307,8 +307,8 @@ static int solver_options(lua_State *L) {
     static const char *const known[] = {"time",          "conflicts",    "strategy", "restart",
                                         "restart_scale", "restart_base", "all",      NULL};
     static const char *const strategies[] = {"default", "fixed", "free"};
-    static const char *const restarts[] = {"default",   "none",   "luby",
-                                           "geometric", "linear", "constant"};
+    static const char *const restarts[] = {"default", "none",     "luby", "geometric",
+                                           "linear",  "constant", "lbd"};
     solver_object *self = lcns_self(L);
     lua_settop(L, 2);
     lcns_options(L, 2, known);
@@ -325,7 +325,7 @@ static int solver_options(lua_State *L) {
     }
     options.restart_base = option_number(L, "restart_base");
     options.strategy = (cns_strategy)option_choice(L, "strategy", strategies, 3);
-    options.restart = (cns_restart_policy)option_choice(L, "restart", restarts, 6);
+    options.restart = (cns_restart_policy)option_choice(L, "restart", restarts, 7);
     options.all_solutions = lcns_option_boolean(L, 2, "all", false);
     lcns_ok(L, cns_solver_set_options(live(L, self), &options));
     if (options.time_limit == 0) {

@@ -16,6 +16,8 @@
 enum { SEEN_NOT = 0, SEEN_IN = 1, SEEN_REMOVABLE = 2, SEEN_POISON = 3 };
 
 #define MINIMISE_DEPTH 40
+#define LBD_FAST (1.0 / 32) /* weights of the newest clause in the averages of LBD */
+#define LBD_SLOW (1.0 / 4096)
 
 static inline bool is_move(const cns_state *s, uint32_t position) {
     return s->trail[position].what & CNS_WHAT_BOUND;
@@ -528,6 +530,8 @@ static bool make_clause(cns_state *s, cns_fact uip, uint32_t back) {
 static bool learn(cns_state *s, cns_fact uip) {
     uint32_t lbd;
     uint32_t back = finish_facts(s, &lbd);
+    s->lbd_fast += (lbd - s->lbd_fast) * LBD_FAST;
+    s->lbd_slow += (lbd - s->lbd_slow) * LBD_SLOW;
     if (s->on_inference != NULL && cns_facts_push(s, &s->learnt_facts, uip)) {
         s->on_inference(s->on_inference_user, s, UINT32_MAX, &s->learnt_facts, NULL);
         s->learnt_facts.count--;

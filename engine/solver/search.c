@@ -14,6 +14,8 @@
 #define REDUCE_FIRST_SAT 1500
 #define REDUCE_STEP_SAT 60
 #define LUBY_SCALE 100
+#define LBD_LEAST 50 /* conflicts between restarts by LBD, at least */
+#define LBD_MARGIN 1.25
 
 void cns_search_init(cns_search *search, cns_state *state) {
     memset(search, 0, sizeof *search);
@@ -114,6 +116,8 @@ static uint64_t restart_length(const cns_search *search) {
     case CNS_RESTART_CONSTANT:
         length = scale;
         break;
+    case CNS_RESTART_LBD:
+        return LBD_LEAST;
     default:
         length = scale * (double)luby(k);
     }
@@ -163,6 +167,13 @@ static bool guessed(cns_search *search, cns_fact *out) {
     }
     *out = cns_fact_le(s->objective, search->aim);
     return search->aim_step > 0 && cns_high(s, s->objective) > search->aim;
+}
+
+/* By LBD (Audemard, Simon 2012): when the latest clauses are worse than the average. */
+static bool restart_is_due(const cns_search *search) {
+    const cns_state *s = search->state;
+    return search->conflicts_left == 0 &&
+           (search->restart != CNS_RESTART_LBD || s->lbd_fast > LBD_MARGIN * s->lbd_slow);
 }
 
 static void restart(cns_search *search) {
@@ -307,7 +318,7 @@ cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end) {
         if (!tidy(search)) {
             return CNS_SEARCH_ERROR;
         }
-        if (search->conflicts_left == 0 && s->level > 0) {
+        if (s->level > 0 && restart_is_due(search)) {
             restart(search);
             continue;
         }

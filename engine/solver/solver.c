@@ -275,11 +275,11 @@ cns_status cns_solver_hint(cns_solver *solver, cns_var var, int64_t value) {
 
 static cns_status check_options(const cns_solver *solver, const cns_solve_options *o) {
     if ((int)o->strategy < CNS_STRATEGY_DEFAULT || (int)o->strategy > CNS_STRATEGY_FREE ||
-        (int)o->restart < CNS_RESTART_DEFAULT || (int)o->restart > CNS_RESTART_CONSTANT) {
+        (int)o->restart < CNS_RESTART_DEFAULT || (int)o->restart > CNS_RESTART_LBD) {
         return cns_fail(solver->context, CNS_E_INVALID,
                         "cns_solver_set_options: strategy %d and restart %d, expected a "
                         "cns_strategy, 0..%d, and a cns_restart_policy, 0..%d",
-                        (int)o->strategy, (int)o->restart, CNS_STRATEGY_FREE, CNS_RESTART_CONSTANT);
+                        (int)o->strategy, (int)o->restart, CNS_STRATEGY_FREE, CNS_RESTART_LBD);
     }
     if (!(o->restart_base >= 0 && o->restart_base <= 1e9)) {
         return cns_fail(solver->context, CNS_E_RANGE,

@@ -335,6 +335,7 @@ struct cns_state {
     cns_heap int_order; /* unfixed integers by activity */
     double activity_step, int_activity_step;
     float clause_step;
+    double lbd_fast, lbd_slow; /* averages over the learnt clauses: recent ones, all */
 
     cns_term objective;      /* minimised; CNS_TERM_ZERO: none */
     int64_t objective_limit; /* it must be at most this; INT64_MAX: no solution yet */

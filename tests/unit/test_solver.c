@@ -563,7 +563,7 @@ START_TEST(options_may_change_at_a_solution) {
         cns_solver_set_options(s, &options);
         while (step(context, s, 0) == CNS_SOLUTION) {
             count++;
-            options.restart = (cns_restart_policy)(count % (CNS_RESTART_CONSTANT + 1));
+            options.restart = (cns_restart_policy)(count % (CNS_RESTART_LBD + 1));
             options.strategy = (cns_strategy)(count % (CNS_STRATEGY_FREE + 1));
             ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_OK);
         }

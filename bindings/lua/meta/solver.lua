@@ -145,7 +145,7 @@ function solution:value(value) end
 ---@field conflicts integer?
 ---@field seed integer?
 ---@field strategy "default"|"free"|"fixed"|nil
----@field restart "default"|"none"|"luby"|"geometric"|"linear"|"constant"|nil
+---@field restart "default"|"none"|"luby"|"geometric"|"linear"|"constant"|"lbd"|nil
 ---@field restart_scale integer?
 ---@field restart_base number?
 ---@field assume table<integer|string, cns.truth>?

@@ -217,7 +217,9 @@ typedef enum cns_restart_policy {
     CNS_RESTART_LUBY,      /* scale * luby(k) conflicts */
     CNS_RESTART_GEOMETRIC, /* scale * base^k */
     CNS_RESTART_LINEAR,    /* scale * k */
-    CNS_RESTART_CONSTANT
+    CNS_RESTART_CONSTANT,
+    CNS_RESTART_LBD /* when clauses learnt lately are worse (their LBD) than on average; 50
+                     * conflicts at least */
 } cns_restart_policy;
 
 typedef enum cns_strategy {
