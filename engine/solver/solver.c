@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#define ACTIVITY_NOISE 0.5    /* of a bump: what Booleans that no conflict told apart differ by */
 #define SLICE UINT64_C(50000) /* ticks between looks at the clock and at cancellation */
 #define WARM_UP                                                                                    \
     UINT64_C(400000) /* ticks before other workers join: they pay for longer searches              \
@@ -57,6 +58,7 @@ static cns_status open_worker(cns_solver *solver) {
     cns_status status =
         cns_worker_open(&solver->own, solver->context, &solver->model, solver->seed);
     if (status == CNS_OK) {
+        solver->own.state.activity_noise = solver->seed != 0 ? ACTIVITY_NOISE : 0;
         solver->narrowed = false;
         solver->torn = false;
     }

@@ -128,6 +128,10 @@ static void free_tables(cns_state *s, const cns_table *tables, const uint32_t *s
 
 /* ---- making --------------------------------------------------------------------------------- */
 
+static double random_fraction(cns_rng *rng) {
+    return (double)(cns_rng_next(rng) >> 11) * 0x1p-53;
+}
+
 cns_lit cns_new_bool(cns_state *s) {
     if (!cns_poll(s)) {
         return CNS_LIT_NONE;
@@ -149,7 +153,7 @@ cns_lit cns_new_bool(cns_state *s) {
     s->position[n] = 0;
     s->seen[n] = 0;
     s->phase[n] = s->best_phase[n] = 0;
-    s->activity[n] = 0;
+    s->activity[n] = s->activity_noise > 0 ? random_fraction(&s->rng) * s->activity_noise : 0;
     cns_heap_insert(&s->order, s->activity, n);
     return 2 * n;
 }

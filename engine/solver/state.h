@@ -334,6 +334,7 @@ struct cns_state {
     cns_heap order;     /* open Booleans by activity */
     cns_heap int_order; /* unfixed integers by activity */
     double activity_step, int_activity_step;
+    double activity_noise; /* new Booleans begin at random below it; 0: ties go to the older one */
     float clause_step;
     double lbd_fast, lbd_slow; /* averages over the learnt clauses: recent ones, all */
 

@@ -34,7 +34,7 @@ typedef int32_t cns_var;
 typedef struct cns_solver_config {
     uint32_t size;
     uint32_t reserved;
-    uint64_t seed;
+    uint64_t seed; /* 0: ties in the search go to the variable that was made first; else by it */
     uint64_t memory_limit; /* bytes this solver may hold; 0 for no limit but the context's */
 } cns_solver_config;
 
