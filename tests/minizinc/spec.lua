@@ -57,7 +57,6 @@ local flags = {
     all_solutions = "-a", intermediate_solutions = "-i", free_search = "-f",
     nr_solutions = "-n", random_seed = "-r", processes = "-p", optimisation_level = "-O",
 }
-local from_python = {debug = true} -- options of the runner in Python, not of minizinc
 
 local function options_of(case)
     local words = {}
@@ -66,7 +65,7 @@ local function options_of(case)
         if name == "timeout" then
             words[#words + 1] = "--time-limit " .. math.floor(tonumber(value:match "^[%d.]+") *
                 (value:find "ms" and 1 or 1000))
-        elseif value ~= false and not from_python[name] then
+        elseif value ~= false then
             words[#words + 1] = value == true and flag or flag .. " " .. quote(value)
         end
     end
@@ -112,15 +111,18 @@ end
 -- Does Gecode find each solution among the model's?
 local function confirmed(path, case, obtained)
     local data = scratch .. ".json"
+    local text = read(path)
     for _, solution in ipairs(obtained.solutions) do
         local kept = {}
         for key, value in pairs(solution) do
-            kept[key] = not key:find "^_" and value or nil
+            local defined = text:find(":%s*" .. key .. "%s*=") or
+                text:find(":%s*" .. key .. "%s*::[^;=]*=")
+            if not key:find "^_" and not defined then kept[key] = value end
         end
         local file <close> = assert(io.open(data, "w"))
         file:write(json.encode(kept))
         file:close()
-        local out, err, code = minizinc(path, case, "--solver gecode", quote(data))
+        local out, err, code = minizinc(path, case, "--solver gecode -G std", quote(data))
         os.remove(data)
         if code ~= 0 or err:find "rror:" or not out:find "%-%-%-%-%-%-%-%-%-%-" then
             return false

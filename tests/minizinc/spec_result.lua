@@ -43,7 +43,7 @@ end
 -- {"set": [1, [3, 5]]} and {"e": "name"} as lists and names.
 local function simple(value)
     if type(value) ~= "table" then return value end
-    if value.e ~= nil then
+    if value.e ~= nil and value.c == nil then
         return value.i and ("to_enum(%s,%s)"):format(value.e, value.i) or value.e
     end
     if value.set == nil then return value end
@@ -89,7 +89,7 @@ local function trimmed(value)
 end
 
 function same(expected, obtained)
-    obtained = simple(obtained)
+    expected, obtained = simple(expected), simple(obtained)
     if type(expected) == "string" and expected:find "^!range " then
         expected = set_of(expected)
     elseif type(expected) == "string" and expected:find "^!approx " then

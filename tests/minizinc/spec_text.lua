@@ -13,7 +13,7 @@ local spec_text = {}
 
 local function plain(text)
     text = text:gsub("([%w_]+): *!SolutionSet", "%1!set:")
-    text = text:gsub("solution!set: *\n( *status)", "%1") -- a key that is there twice
+    text = text:gsub("solution!set: *\n *(status)", "%1") -- a key that is there twice
     text = text:gsub("([%w_]+): *!Unordered", "%1!unordered:")
     text = text:gsub("!Range +(%-?%d+%.%.%-?%d+)", '"!range %1"')
     text = text:gsub("!Approx +([%d.eE+-]+)", '"!approx %1"')
