@@ -35,6 +35,7 @@ local model = folder .. "/model.mzn"
 local contexts = {
     "constraint %s;",
     "constraint %s;",
+    "constraint %s;",
     "constraint v0 <-> (%s);",
     "constraint not (%s);",
     "constraint v0 -> (%s);",
@@ -94,7 +95,9 @@ local function judge(case)
     if not theirs then -- refused by the compiler: no instance, so long as we refuse it, too
         counts.refused = counts.refused + 1
         refused[case.name] = they:match "rror: ([^\n]*)" or they
-        if not they:find "rror:" then wrong = "Gecode: " .. they end
+        if not they:find "rror:" and not they:find "Aborted" then wrong = "Gecode: " .. they end
+    elseif not ours and we:find "Aborted" then -- the compiler's own assertions
+        counts.refused = counts.refused + 1
     elseif not ours then
         wrong = "an error: " .. we
     elseif twice(ours) then
