@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STOP_INTERVAL 1024 /* constraints between looks at `stop` */
+#define STOP_INTERVAL 1024 /* declarations, constraints between looks at `stop` */
 
 const char *const fzn_annotation_words[FZN_ANNOTATION_WORDS] = {
     "output_var",
@@ -259,6 +259,10 @@ static cns_status mark_outputs(fzn_problem *p) {
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
+static bool must_stop(const fzn_problem *p) {
+    return p->stop != NULL && p->stop(p->stop_user);
+}
+
 static cns_status load_declarations(fzn_problem *p) {
     cns_status status = fzn_read_declarations(p->reader);
     if (status != CNS_OK) {
@@ -272,6 +276,9 @@ static cns_status load_declarations(fzn_problem *p) {
     }
     p->var_count = count + 1;
     for (uint32_t i = 0; i < count && status == CNS_OK; i++) {
+        if (i % STOP_INTERVAL == 0 && must_stop(p)) {
+            return CNS_E_CANCELLED;
+        }
         status = declare(p, &d[i], i);
     }
     return status == CNS_OK ? mark_outputs(p) : status;
@@ -285,7 +292,7 @@ cns_status fzn_problem_load(fzn_problem *p, const char *path) {
     status = load_declarations(p);
     const fzn_constraint *c = NULL;
     for (uint64_t n = 0; status == CNS_OK; n++) {
-        if (n % STOP_INTERVAL == 0 && p->stop != NULL && p->stop(p->stop_user)) {
+        if (n % STOP_INTERVAL == 0 && must_stop(p)) {
             return CNS_E_CANCELLED;
         }
         status = fzn_next_constraint(p->reader, &c);

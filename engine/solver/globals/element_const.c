@@ -10,6 +10,7 @@
 
 enum {
     CLAUSES_MAX = 128, /* positions, and width of z, up to which clauses do it */
+    MANY = 1024,       /* positions to cut off one end */
 };
 
 /* Numbers of reasons: a position that is removed, or one of these. */
@@ -53,6 +54,25 @@ static bool find_support(cns_state *s, element_const *self) {
     return cns_violate(s, &self->base);
 }
 
+/* Positions in ascending order when there are many: literals of equalities are kept in lists by
+ * value, and entered there behind the last one. */
+static bool cut_many(cns_state *s, element_const *self, int64_t least, int64_t greatest) {
+    int64_t from = self->first.value + MANY;
+    int64_t to = self->last.value - MANY;
+    if (from > self->last.value || (self->values[self->order[from]] >= least &&
+                                    self->values[self->order[to]] <= greatest)) {
+        return true;
+    }
+    s->ticks += self->count;
+    for (uint32_t i = 0; i < self->count; i++) {
+        if ((self->values[i] < least || self->values[i] > greatest) &&
+            !cns_view_remove(s, self->index, i, cns_reason_of(&self->base, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool cut_first(cns_state *s, element_const *self, int64_t least) {
     int64_t k = self->first.value;
     for (; k <= self->last.value; k++) {
@@ -91,8 +111,10 @@ static bool propagate(cns_state *s, cns_propagator *p) {
     if (condition <= 0) {
         return condition < 0 || find_support(s, self);
     }
-    if (!cut_first(s, self, cns_view_low(s, self->z)) ||
-        !cut_last(s, self, cns_view_high(s, self->z))) {
+    int64_t least = cns_view_low(s, self->z);
+    int64_t greatest = cns_view_high(s, self->z);
+    if (!cut_many(s, self, least, greatest) || !cut_first(s, self, least) ||
+        !cut_last(s, self, greatest)) {
         return false;
     }
     if (self->first.value > self->last.value) {
