@@ -175,7 +175,7 @@ static cns_status steps(solve_job *job, cns_outcome *outcome, bool *found, bool 
             if (show) {
                 print_solution(job);
             }
-            if (--wanted == 0 || solve_must_stop((void *)r)) {
+            if (--wanted == 0 || ferror(stdout) || solve_must_stop((void *)r)) {
                 return CNS_OK;
             }
         } else if (*outcome != CNS_RUNNING) {
