@@ -109,7 +109,9 @@ static cns_status warm_start(fzn_problem *p, const fzn_value *annotation) {
 }
 
 static double number_of(const fzn_value *value) {
-    return value->kind == FZN_FLOAT ? value->as.real : (double)value->as.integer;
+    return value->kind == FZN_FLOAT ? value->as.real
+           : value->kind == FZN_INT ? (double)value->as.integer
+                                    : 0;
 }
 
 static void restarts(fzn_problem *p, const fzn_value *annotation, uint32_t word) {

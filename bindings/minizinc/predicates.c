@@ -136,6 +136,10 @@ const char *fzn_predicate_name(uint32_t index) {
     return predicates[index].name;
 }
 
+const char *fzn_predicate_recipe(uint32_t index) {
+    return predicates[index].recipe;
+}
+
 /* ---- collecting arguments ------------------------------------------------------------------- */
 
 static cns_status room(fzn_problem *p, void *array, size_t element, size_t *capacity, size_t need) {

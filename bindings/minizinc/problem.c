@@ -284,12 +284,8 @@ static cns_status load_declarations(fzn_problem *p) {
     return status == CNS_OK ? mark_outputs(p) : status;
 }
 
-cns_status fzn_problem_load(fzn_problem *p, const char *path) {
-    cns_status status = fzn_reader_load(p->reader, path);
-    if (status != CNS_OK) {
-        return reader_failed(p, status);
-    }
-    status = load_declarations(p);
+static cns_status load_items(fzn_problem *p) {
+    cns_status status = load_declarations(p);
     const fzn_constraint *c = NULL;
     for (uint64_t n = 0; status == CNS_OK; n++) {
         if (n % STOP_INTERVAL == 0 && must_stop(p)) {
@@ -305,6 +301,16 @@ cns_status fzn_problem_load(fzn_problem *p, const char *path) {
         status = fzn_problem_post(p, c);
     }
     return status;
+}
+
+cns_status fzn_problem_load(fzn_problem *p, const char *path) {
+    cns_status status = fzn_reader_load(p->reader, path);
+    return status == CNS_OK ? load_items(p) : reader_failed(p, status);
+}
+
+cns_status fzn_problem_load_text(fzn_problem *p, const void *bytes, size_t size) {
+    cns_status status = fzn_reader_set_text(p->reader, bytes, size);
+    return status == CNS_OK ? load_items(p) : reader_failed(p, status);
 }
 
 /* ---- solutions ------------------------------------------------------------------------------ */

@@ -44,6 +44,8 @@ void fzn_problem_destroy(fzn_problem *problem);
 /* Once a problem. On failure `message` says what, where, and what to do. CNS_E_CANCELLED: `stop`
  * said so. */
 cns_status fzn_problem_load(fzn_problem *problem, const char *path);
+/* The same for a text; it is copied. */
+cns_status fzn_problem_load_text(fzn_problem *problem, const void *bytes, size_t size);
 
 /* Writes "x = 1;" and so on for the last solution, in the order of the declarations, through
  * `write` (which returns false to stop). */
@@ -66,6 +68,8 @@ cns_status fzn_problem_set_goal(fzn_problem *problem, const fzn_solve *solve);
  * order of the table in predicates.c, then the words below. */
 uint32_t fzn_predicate_count(void);
 const char *fzn_predicate_name(uint32_t index);
+/* Its arguments, as the top of predicates.c says: for who makes FlatZinc up. */
+const char *fzn_predicate_recipe(uint32_t index);
 
 enum { /* annotations, behind the predicates */
        FZN_OUTPUT_VAR,

@@ -501,7 +501,7 @@ solve satisfy;
         expect(result, 0)
         assert(result.out:find "q = %[", result.out)
     end
-    model("sets.mzn", "var set of 1..4: s;\nconstraint card(s) = 3;\nsolve maximize sum(s);\n")
+    model("sets.mzn", "var set of 1..4: s;\nconstraint card(s) = 3;\nsolve maximize min(s);\n")
     assert(minizinc "sets.mzn".out:find "s = 2..4;", read(folder .. "/out"))
     model("floats.mzn", "var 0.0..1.0: depth;\nsolve satisfy;\n")
     assert(minizinc "floats.mzn".err:find "'depth' is a float")

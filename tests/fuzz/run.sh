@@ -15,7 +15,7 @@ case ${1:-} in
     shift
     ;;
 esac
-[ $# -gt 0 ] || set -- heap map hash buffer lua dump module cache fzn storm transfer vm
+[ $# -gt 0 ] || set -- heap map hash buffer lua dump module cache fzn solve storm transfer vm
 build=build/fuzz
 export CNS_CACHE= # what is fuzzed gets compiled, and nothing of it is kept
 mkdir -p $build/findings

@@ -59,8 +59,8 @@ static bool find_support(cns_state *s, element_const *self) {
 static bool cut_many(cns_state *s, element_const *self, int64_t least, int64_t greatest) {
     int64_t from = self->first.value + MANY;
     int64_t to = self->last.value - MANY;
-    if (from > self->last.value || (self->values[self->order[from]] >= least &&
-                                    self->values[self->order[to]] <= greatest)) {
+    if (from > self->last.value ||
+        (self->values[self->order[from]] >= least && self->values[self->order[to]] <= greatest)) {
         return true;
     }
     s->ticks += self->count;
