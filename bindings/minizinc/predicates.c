@@ -341,10 +341,10 @@ cns_status fzn_problem_post(fzn_problem *p, const fzn_constraint *c) {
         int_ends[slot + 1] = p->arg_int_count;
     }
     for (int slot = 0; slot < 4; slot++) { /* the arrays do not move any more */
-        out.v[slot] = p->arg_vars + var_ends[slot];
         out.v_count[slot] = var_ends[slot + 1] - var_ends[slot];
-        out.i[slot] = p->arg_ints + int_ends[slot];
+        out.v[slot] = out.v_count[slot] > 0 ? p->arg_vars + var_ends[slot] : NULL;
         out.i_count[slot] = int_ends[slot + 1] - int_ends[slot];
+        out.i[slot] = out.i_count[slot] > 0 ? p->arg_ints + int_ends[slot] : NULL;
     }
     cns_status status = condition(p, row, c, &out);
     if (status != CNS_OK) {

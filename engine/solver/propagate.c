@@ -176,6 +176,9 @@ static bool push_watch(cns_state *s, cns_lit lit, cns_watch watch) {
 /* Visits the clauses in which the negation of `p` is watched. */
 static bool propagate_clauses(cns_state *s, cns_lit p) {
     cns_watches *list = &s->watches[p];
+    if (list->count == 0) {
+        return true;
+    }
     cns_watch *from = list->data;
     cns_watch *to = from;
     cns_watch *end = from + list->count;

@@ -12,7 +12,7 @@
 #include "fuzz.h"
 #include "problem.h"
 
-enum { ROOM = 1 << 14, MODELS = 4096, STEPS = 40 };
+enum { ROOM = 1 << 14, MODELS = 4096, STEPS = 8 };
 #define TICKS UINT64_C(200000)
 
 typedef struct text {
@@ -87,7 +87,7 @@ static void put_bool(text *t) {
     if (t->bools > 0 && pick(t, 8)) {
         put(t, "b%d", pick(t, t->bools));
     } else {
-        put(t, pick(t, 2) ? "true" : "false");
+        put(t, "%s", pick(t, 2) ? "true" : "false");
     }
 }
 
@@ -103,7 +103,7 @@ static void put_list(text *t, void (*element)(text *)) {
     int length = pick(t, 8) ? t->arity : pick(t, 6);
     put(t, "[");
     for (int i = 0; i < length; i++) {
-        put(t, i ? "," : "");
+        put(t, "%s", i ? "," : "");
         element(t);
     }
     put(t, "]");
@@ -137,7 +137,7 @@ static void put_constraint(text *t) {
     bool first = true;
     for (const char *at = fzn_predicate_recipe(index); *at; at += *at == '#' ? 4 : 2) {
         if (*at != '#') {
-            put(t, first ? "" : ",");
+            put(t, "%s", first ? "" : ",");
             bool array = simple ? pick(t, 32) == 31 : pick(t, 4) != 0;
             put_argument(t, *at, boolean && pick(t, 16) != 15, array);
             first = false;
