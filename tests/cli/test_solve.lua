@@ -92,7 +92,7 @@ solve :: int_search([x], input_order, indomain_min, complete) maximize x;
 
 -- Pigeons: n + 1 in n holes, as clauses; exponential for resolution.
 local function pigeons(holes)
-    local lines, n = {}, 0
+    local lines = {}
     for p = 0, holes do
         local one = {}
         for h = 1, holes do one[h] = tostring(p * holes + h) end
@@ -103,8 +103,7 @@ local function pigeons(holes)
             end
         end
     end
-    n = (holes + 1) * holes
-    return ("p cnf %d %d\n%s\n"):format(n, #lines, table.concat(lines, "\n"))
+    return ("p cnf %d %d\n%s\n"):format((holes + 1) * holes, #lines, table.concat(lines, "\n"))
 end
 
 -- The same in FlatZinc, with an objective of no consequence that has a first solution: hole 0
@@ -452,7 +451,8 @@ test("CNF", function()
     expect(solve("", model("none.cnf", "p cnf 1 1\n0\n")), 0, "s UNSATISFIABLE\n")
     local cases = {
         [""] = "line 0: expected 'p cnf", ["p cnf 2\n"] = "expected 'p cnf",
-        ["p dnf 1 1\n1 0\n"] = "line 1: expected 'p cnf", ["p cnf 2 1\n3 0\n"] = "line 2: variable 3",
+        ["p dnf 1 1\n1 0\n"] = "line 1: expected 'p cnf",
+        ["p cnf 2 1\n3 0\n"] = "line 2: variable 3",
         ["p cnf 2 2\n1 0\n"] = "cut short", ["p cnf 2 1\n1 2"] = "cut short",
         ["p cnf 2 1\n1 x 0\n"] = "line 2: expected a literal",
         ["p cnf 99999999999 1\n1 0\n"] = "line 1", ["p cnf 2 1\n1- 0\n"] = "line 2",
