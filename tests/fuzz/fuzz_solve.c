@@ -13,7 +13,7 @@
 #include "problem.h"
 
 enum { ROOM = 1 << 14, MODELS = 4096, STEPS = 8 };
-#define TICKS UINT64_C(200000)
+#define TICKS UINT64_C(100000)
 
 typedef struct text {
     char bytes[ROOM];
