@@ -8,6 +8,8 @@
  */
 #include "solver/globals/index.h"
 
+#include <string.h>
+
 enum {
     CLAUSES_MAX = 128, /* positions, and width of z, up to which clauses do it */
     MANY = 1024,       /* positions to cut off one end */
@@ -208,36 +210,37 @@ static const cns_propagator_class class = {"element_const",        propagate, ex
 
 /* ---- posting -------------------------------------------------------------------------------- */
 
-static bool comes_before(const int64_t *values, uint32_t a, uint32_t b) {
-    return values[a] != values[b] ? values[a] < values[b] : a < b;
-}
-
-static void sift(uint32_t *order, const int64_t *values, uint32_t root, uint32_t count) {
-    uint32_t moved = order[root];
-    for (uint32_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && comes_before(values, order[child], order[child + 1])) {
-            child++;
+/* Runs of `width` that are sorted become runs of twice that. */
+static void merge_runs(const int64_t *values, const uint32_t *from, uint32_t *to, uint32_t width,
+                       uint32_t count) {
+    for (uint32_t k = 0, low = 0; low < count; low = k) {
+        uint32_t a = low;
+        uint32_t middle = count - low < width ? count : low + width;
+        uint32_t b = middle;
+        uint32_t end = count - middle < width ? count : middle + width;
+        while (k < end) {
+            bool left = b == end || (a < middle && values[from[a]] <= values[from[b]]);
+            to[k++] = from[left ? a++ : b++];
         }
-        if (!comes_before(values, moved, order[child])) {
-            break;
-        }
-        order[root] = order[child];
     }
-    order[root] = moved;
 }
 
-static void sort_positions(uint32_t *order, const int64_t *values, uint32_t count) {
+/* By value, ties by position. A merge sort, since a heap's steps miss the cache in large arrays. */
+static void sort_positions(uint32_t *order, uint32_t *spare, const int64_t *values,
+                           uint32_t count) {
+    uint32_t *from = order;
+    uint32_t *to = spare;
     for (uint32_t i = 0; i < count; i++) {
         order[i] = i;
     }
-    for (uint32_t i = count / 2; i-- > 0;) {
-        sift(order, values, i, count);
+    for (uint32_t width = 1; width<count; width = width> count / 2 ? count : 2 * width) {
+        merge_runs(values, from, to, width, count);
+        uint32_t *sorted = to;
+        to = from;
+        from = sorted;
     }
-    for (uint32_t end = count; end-- > 1;) {
-        uint32_t greatest = order[0];
-        order[0] = order[end];
-        order[end] = greatest;
-        sift(order, values, 0, end);
+    if (from != order) {
+        memcpy(order, from, count * sizeof *order);
     }
 }
 
@@ -277,9 +280,14 @@ static cns_status post_clauses(cns_state *s, cns_post post, cns_view index, cons
 
 static cns_status post_propagator(cns_state *s, cns_post post, cns_view index,
                                   const int64_t *values, uint32_t count, cns_view z) {
+    uint32_t *spare = cns_context_calloc(s->context, count * sizeof *spare);
+    if (spare == NULL) {
+        return s->status = cns_context_memory_status(s->context, count * sizeof *spare);
+    }
     element_const *self = cns_conditional_create(
         s, post, sizeof *self + count * (sizeof *self->values + sizeof *self->order), &class, 1);
     if (self == NULL) {
+        cns_context_free(s->context, spare, count * sizeof *spare, CNS_ALIGN_DEFAULT);
         return s->status;
     }
     self->index = index;
@@ -290,7 +298,8 @@ static cns_status post_propagator(cns_state *s, cns_post post, cns_view index,
     for (uint32_t i = 0; i < count; i++) {
         self->values[i] = values[i];
     }
-    sort_positions(self->order, self->values, count);
+    sort_positions(self->order, spare, self->values, count);
+    cns_context_free(s->context, spare, count * sizeof *spare, CNS_ALIGN_DEFAULT);
     if (cns_conditional_attach(s, &self->base) && cns_watch_domain(s, index, &self->base.head, 0) &&
         cns_watch_bounds(s, z, &self->base.head, 0) && self->base.condition != CNS_LIT_TRUE) {
         cns_watch_holes(s, z.term, &self->base.head, 0);
