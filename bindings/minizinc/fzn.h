@@ -13,6 +13,7 @@
 #ifndef CNS_FZN_H
 #define CNS_FZN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -112,6 +113,10 @@ typedef struct fzn_config {
      * read, other names get the numbers from word_count on. Copied. */
     uint32_t word_count;
     const char *const *words;
+    /* Asked now and then among the declarations; true: they end with CNS_E_CANCELLED. NULL: never.
+     */
+    bool (*stop)(void *user);
+    void *stop_user;
 } fzn_config;
 
 /* CNS_E_INVALID (no context, a word twice) or CNS_E_NOMEM. */

@@ -7,8 +7,9 @@
 
 #include "fzn_reader.h"
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+#define STOP_INTERVAL 1024 /* declarations between looks at `stop` */
+
+/* ---- life ------------------------------------------------------------------------------------ */
 
 cns_status fzn_reader_create(cns_context *context, const fzn_config *config, fzn_reader **out) {
     if (!context || !out || (config && config->size != sizeof *config) ||
@@ -21,6 +22,8 @@ cns_status fzn_reader_create(cns_context *context, const fzn_config *config, fzn
     }
     memset(r, 0, sizeof *r);
     r->context = context;
+    r->stop = config ? config->stop : NULL;
+    r->stop_user = config ? config->stop_user : NULL;
     cns_arena_config passing = {.size = sizeof passing, .block_size = 1 << 16};
     cns_status status = cns_arena_create(context, NULL, &r->kept);
     if (status == CNS_OK) {
@@ -422,7 +425,10 @@ cns_status fzn_read_declarations(fzn_reader *r) {
     if (r->status != CNS_OK || r->stage != FZN_LOADED) {
         return misuse(r, "declarations are read once, after a text is set");
     }
-    for (;;) {
+    for (uint32_t n = 1;; n++) {
+        if (n % STOP_INTERVAL == 0 && r->stop && r->stop(r->stop_user)) {
+            return r->status = CNS_E_CANCELLED;
+        }
         fzn_skip_space(r);
         char c = *r->at;
         if ((c == 'c' && at_word(r, "constraint")) || (c == 's' && at_word(r, "solve"))) {

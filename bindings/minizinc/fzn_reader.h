@@ -66,6 +66,8 @@ struct fzn_reader {
     cns_arena *kept, *passing;
     fzn_names names;
     cns_context *context;
+    bool (*stop)(void *user);
+    void *stop_user;
     char *text;
     size_t text_capacity;
     fzn_declaration *variables;

@@ -49,6 +49,11 @@ const char *const fzn_annotation_words[FZN_ANNOTATION_WORDS] = {
 
 /* ---- creation ------------------------------------------------------------------------------- */
 
+static bool must_stop(void *problem) {
+    const fzn_problem *p = problem;
+    return p->stop != NULL && p->stop(p->stop_user);
+}
+
 static cns_status create_reader(fzn_problem *p) {
     uint32_t predicates = fzn_predicate_count();
     const char *words[512];
@@ -59,7 +64,11 @@ static cns_status create_reader(fzn_problem *p) {
     for (uint32_t i = 0; i < FZN_ANNOTATION_WORDS; i++) {
         words[count++] = fzn_annotation_words[i];
     }
-    const fzn_config config = {.size = sizeof config, .word_count = count, .words = words};
+    const fzn_config config = {.size = sizeof config,
+                               .word_count = count,
+                               .words = words,
+                               .stop = must_stop,
+                               .stop_user = p};
     return fzn_reader_create(p->context, &config, &p->reader);
 }
 
@@ -259,14 +268,10 @@ static cns_status mark_outputs(fzn_problem *p) {
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-static bool must_stop(const fzn_problem *p) {
-    return p->stop != NULL && p->stop(p->stop_user);
-}
-
 static cns_status load_declarations(fzn_problem *p) {
     cns_status status = fzn_read_declarations(p->reader);
     if (status != CNS_OK) {
-        return reader_failed(p, status);
+        return status == CNS_E_CANCELLED ? status : reader_failed(p, status);
     }
     uint32_t count;
     const fzn_declaration *d = fzn_variables(p->reader, &count);
