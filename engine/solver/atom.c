@@ -446,7 +446,9 @@ void cns_reclaim_atoms(cns_state *s) {
         s->free_bools = n;
     }
     memset(s->seen, 0, s->pinned_count);
-    memset(s->atom_map, 0, s->atom_map_capacity * sizeof *s->atom_map);
+    if (s->atom_map_capacity > 0) {
+        memset(s->atom_map, 0, s->atom_map_capacity * sizeof *s->atom_map);
+    }
     s->atom_map_count = 0;
     for (uint32_t n = 1; n < s->bool_count; n++) {
         bool atom = s->kind[n] == CNS_BOOL_GE || s->kind[n] == CNS_BOOL_EQ;
