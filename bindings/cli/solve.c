@@ -12,7 +12,19 @@
 #include <string.h>
 #include <time.h>
 
-enum { ALL = 1, INTERMEDIATE, FREE, SOLUTIONS, WORKERS, SEED, STATISTICS, TIME, VERBOSE, MEMORY };
+enum {
+    ALL = 1,
+    INTERMEDIATE,
+    FREE,
+    SOLUTIONS,
+    WORKERS,
+    SEED,
+    STATISTICS,
+    TIME,
+    VERBOSE,
+    MEMORY,
+    PROOF
+};
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND (1000 * MILLISECOND)
@@ -28,6 +40,7 @@ static const cli_option solve_options[] = {
     {STATISTICS, "--statistics", 's', NULL, "print statistics at the end"},
     {TIME, "--time-limit", 't', "MS", "stop after so many milliseconds, reading included"},
     {MEMORY, "--memory", 'm', "SIZE", "memory for everything: 512M, \"1.5 GiB\""},
+    {PROOF, "--proof", 0, "FILE", "write a proof of what is concluded to FILE"},
     {VERBOSE, "--verbose", 'v', NULL, "say on stderr what is going on"},
     {0, NULL, 0, NULL, NULL},
 };
@@ -200,8 +213,45 @@ static cns_status start_workers(solve_job *job, cns_tasks **tasks, cns_executor 
     return status;
 }
 
+/* ---- the proof ------------------------------------------------------------------------------ */
+
+static int write_proof(void *user, const char *text, size_t length) {
+    return fwrite(text, 1, length, user) == length ? 0 : -1;
+}
+
+static cns_status open_proof(solve_job *job, FILE **file) {
+    if (job->request->proof == NULL) {
+        return CNS_OK;
+    }
+    *file = fopen(job->request->proof, "wb");
+    if (*file == NULL) {
+        job->message = "the proof's file cannot be opened";
+        return CNS_E_IO;
+    }
+    if (job->format->names != NULL) {
+        job->format->names(job->user, *file);
+    }
+    return cns_solver_set_proof(job->solver, write_proof, *file);
+}
+
+/* What is written is of use only when all of it is. */
+static cns_status close_proof(solve_job *job, FILE *file, cns_status status) {
+    if (file == NULL) {
+        return status;
+    }
+    cns_solver_set_proof(job->solver, NULL, NULL);
+    bool written = ferror(file) == 0;
+    written = fclose(file) == 0 && written;
+    if (!written) {
+        job->message = "the proof could not be written";
+        return CNS_E_IO;
+    }
+    return status;
+}
+
 int solve_search(solve_job *job) {
     cns_tasks *tasks = NULL;
+    FILE *proof = NULL;
     cns_executor executor;
     bool found = false;
     bool pending = false;
@@ -211,7 +261,11 @@ int solve_search(solve_job *job) {
     if (atomic_load(&interrupted)) {
         cns_solver_cancel(job->solver);
     }
-    cns_status status = start_workers(job, &tasks, &executor);
+    job->message = NULL;
+    cns_status status = open_proof(job, &proof);
+    if (status == CNS_OK) {
+        status = start_workers(job, &tasks, &executor);
+    }
     if (status == CNS_OK) {
         status = set_options(job);
     }
@@ -219,6 +273,7 @@ int solve_search(solve_job *job) {
         status = steps(job, &outcome, &found, &pending);
     }
     atomic_store(&running, (cns_solver *)NULL);
+    status = close_proof(job, proof, status);
     if (pending) {
         print_solution(job);
     }
@@ -236,7 +291,6 @@ int solve_search(solve_job *job) {
         cns_tasks_destroy(tasks);
     }
     if (status != CNS_OK) {
-        job->message = NULL;
         return solve_failed(job, status);
     }
     return atomic_load(&interrupted) ? CLI_INTERRUPTED : CLI_SUCCESS;
@@ -272,6 +326,9 @@ static bool apply(solve_request *request, const cli_command *command, const cli_
         return number(command, args, 1, 1024, &request->workers);
     case SEED:
         return number(command, args, INT64_MIN, INT64_MAX, &request->seed);
+    case PROOF:
+        request->proof = args->value;
+        return true;
     case TIME:
         if (!number(command, args, 1, INT64_MAX / (int64_t)MILLISECOND, &value)) {
             return false;
@@ -307,6 +364,9 @@ static int run_solve(const cli_command *command, int argc, char **argv) {
     }
     if (request.path == NULL) {
         return cli_usage(command, "which file?");
+    }
+    if (request.proof != NULL && (request.workers > 1 || is_dimacs(request.path))) {
+        return cli_usage(command, "--proof: proofs are of FlatZinc, and written by one thread");
     }
     const cns_context_config config = {.size = sizeof config, .memory_limit = request.memory_limit};
     cns_context *context;

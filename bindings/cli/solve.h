@@ -7,12 +7,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "cli.h"
 #include "cns/cns.h"
 
 typedef struct solve_request {
     const char *path;
+    const char *proof; /* where to write one; NULL: nowhere */
     bool all, intermediate, free, statistics, verbose;
     int64_t solutions; /* stop after so many; 0: not said */
     int64_t workers;
@@ -24,8 +26,9 @@ typedef struct solve_request {
 
 /* How a kind of file says things. */
 typedef struct solve_format {
-    void (*solution)(void *user); /* the last one, to stdout */
-    const char *separator;        /* behind each solution */
+    void (*solution)(void *user);           /* the last one, to stdout */
+    void (*names)(void *user, FILE *proof); /* of variables, into a proof; NULL: none */
+    const char *separator;                  /* behind each solution */
     const char *complete, *infeasible, *unknown;
 } solve_format;
 

@@ -15,7 +15,20 @@ static void print_solution(void *user) {
     fzn_problem_write(user, write_text, NULL);
 }
 
+/* The solver is not told the names that the compiler made; a proof's reader needs them. */
+static void write_names(void *user, FILE *proof) {
+    const fzn_problem *problem = user;
+    uint32_t count;
+    const fzn_declaration *d = fzn_variables(problem->reader, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (d[i].value.kind == FZN_NONE) {
+            fprintf(proof, "v %d %.*s\n", (int)problem->vars[i], (int)d[i].name_length, d[i].name);
+        }
+    }
+}
+
 static const solve_format format = {
+    .names = write_names,
     .solution = print_solution,
     .separator = "----------\n",
     .complete = "==========\n",

@@ -8,6 +8,7 @@
  * that follow from others are dropped (Sorensson, Biere 2009), and weaker bounds beside stronger
  * ones. Only the bounds that are left become literals, after the search has gone back.
  */
+#include "solver/proof.h"
 #include "solver/share.h"
 #include "solver/trail.h"
 
@@ -302,6 +303,9 @@ static bool resolve_level(analysis *a, cns_fact *uip) {
         if (!cns_explain(s, s->trail[p].reason, *uip, p, &s->explanation)) {
             return false;
         }
+        if (s->proof != NULL) {
+            cns_proof_reason(s, p, &s->explanation, 0, uip);
+        }
         if (s->on_inference != NULL) {
             s->on_inference(s->on_inference_user, s, cns_reason_origin(s, s->trail[p].reason),
                             &s->explanation, uip);
@@ -333,6 +337,9 @@ static bool follows(cns_state *s, uint32_t position, cns_fact fact, unsigned dep
     uint32_t start = s->explanation.count;
     bool result = cns_explain(s, reason, fact, position, &s->explanation) &&
                   redundant_facts(s, start, depth + 1);
+    if (result && s->proof != NULL) {
+        cns_proof_reason(s, position, &s->explanation, start, &fact);
+    }
     s->explanation.count = start;
     return result;
 }
@@ -542,6 +549,9 @@ static bool learn(cns_state *s, cns_fact uip) {
         return false;
     }
     uint32_t count = s->learnt_facts.count + 1;
+    if (s->proof != NULL) {
+        cns_proof_learnt(s, s->learnt_lits, count);
+    }
     s->counters.learnt++;
     s->counters.learnt_literals += count;
     cns_reason reason = cns_reason_make(CNS_REASON_ALWAYS, 0, 0);
@@ -607,7 +617,11 @@ bool cns_decisions_behind(cns_state *s, cns_fact fact, uint32_t *levels, uint32_
             continue;
         }
         s->explanation.count = 0;
-        done = cns_explain(s, s->trail[p].reason, fact, p, &s->explanation) && add_facts(&a, 0);
+        done = cns_explain(s, s->trail[p].reason, fact, p, &s->explanation);
+        if (done && s->proof != NULL) {
+            cns_proof_reason(s, p, &s->explanation, 0, &fact);
+        }
+        done = done && add_facts(&a, 0);
     }
     clear_marks(s);
     return done;

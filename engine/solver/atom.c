@@ -6,6 +6,7 @@
  * where its declared domain is narrow, and in one hash map where it is wide. The least declared
  * value's equality is the negation of the bound above it, and the greatest one's is its bound.
  */
+#include "solver/proof.h"
 #include "solver/trail.h"
 
 #include <string.h>
@@ -387,6 +388,9 @@ cns_status cns_new_int_of_lit(cns_state *s, cns_lit lit, cns_term *out) {
     cns_status status = cns_new_int(s, (const int64_t[]){0, 1}, 1, &t);
     if (status != CNS_OK) {
         return status;
+    }
+    if (s->proof != NULL) {
+        cns_proof_int_is_lit(s, t >> 1, lit);
     }
     if (s->value[lit] != 0 && s->position[lit >> 1] == 0) {
         cns_term side = s->value[lit] > 0 ? t : t ^ 1;

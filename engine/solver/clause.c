@@ -6,6 +6,7 @@
  * of LBD up to CORE for good, those up to MIDDLE while they are used, of the rest the more active
  * half.
  */
+#include "solver/proof.h"
 #include "solver/trail.h"
 
 #include <stdlib.h>
@@ -130,6 +131,9 @@ static bool add(cns_state *s, const cns_lit *lits, uint32_t count, uint32_t flag
     if (!cns_grow(s, &s->learnt_lits, sizeof *lits, &s->learnt_lit_capacity, count)) {
         return false;
     }
+    if (s->proof != NULL && s->active_origin != UINT32_MAX) {
+        cns_proof_clause(s, s->active_origin, lits, count);
+    }
     cns_lit *own = s->learnt_lits;
     if (count > 0 && own != lits) {
         memcpy(own, lits, count * sizeof *lits);
@@ -180,6 +184,9 @@ static bool is_reason(const cns_state *s, cns_clause_ref ref) {
 
 static void mark_garbage(cns_state *s, cns_clause_ref ref) {
     cns_clause *c = cns_clause_at(s, ref);
+    if (s->proof != NULL) {
+        cns_proof_delete(s, c->lits, c->size);
+    }
     c->flags |= CNS_CLAUSE_GARBAGE;
     s->arena_garbage += clause_words(c->size);
 }

@@ -3,6 +3,7 @@
  * solver/load.c - aliases, domains, and the order of loading; see load.h.
  */
 #include "solver/load.h"
+#include "solver/proof.h"
 
 #include <string.h>
 
@@ -166,7 +167,8 @@ static bool is_loaded(const cns_loader *l, cns_var root) {
 }
 
 /* x = sign * y + offset from now on; false: not as an alias (or memory gave out, or failed). */
-static bool unite(cns_loader *l, cns_var x, cns_var y, int32_t sign, int64_t offset) {
+static bool unite(cns_loader *l, uint32_t origin, cns_var x, cns_var y, int32_t sign,
+                  int64_t offset) {
     cns_alias a = resolve(l, x);
     cns_alias b = resolve(l, y);
     /* a.sign * A + a.offset = sign * (b.sign * B + b.offset) + offset, solved for A */
@@ -189,6 +191,9 @@ static bool unite(cns_loader *l, cns_var x, cns_var y, int32_t sign, int64_t off
         return false;
     }
     int64_t back = -s * o; /* to = s * from + back */
+    if (l->state->proof != NULL) {
+        cns_proof_alias(l->state, origin, from, to);
+    }
     if (!intersect(l, to, domain_of(l, from), s, back)) {
         return l->state->failed;
     }
@@ -208,7 +213,7 @@ static bool is_alias(cns_loader *l, const cns_model_constraint *c) {
     if (a[0] == 0 || (a[0] != a[1] && a[0] != -a[1]) || rhs % a[0] != 0 || x[0] == x[1]) {
         return false;
     }
-    return unite(l, x[0], x[1], a[0] == a[1] ? -1 : 1, rhs / a[0]);
+    return unite(l, (uint32_t)(c - m->constraints), x[0], x[1], a[0] == a[1] ? -1 : 1, rhs / a[0]);
 }
 
 /* ---- literals and views --------------------------------------------------------------------- */
@@ -219,6 +224,9 @@ static bool load_root(cns_loader *l, cns_var root, bool as_literal) {
     if (is_boolean(d) && as_literal) {
         if (l->lits[root] == CNS_LIT_NONE) {
             l->lits[root] = cns_new_bool(s);
+            if (l->lits[root] != CNS_LIT_NONE && s->proof != NULL) {
+                cns_proof_bool_is(s, l->lits[root], root);
+            }
         }
         return l->lits[root] != CNS_LIT_NONE;
     }
@@ -235,6 +243,9 @@ static bool load_root(cns_loader *l, cns_var root, bool as_literal) {
     cns_term term;
     if (cns_new_int(s, d.ranges, d.count, &term) != CNS_OK) {
         return false;
+    }
+    if (s->proof != NULL) {
+        cns_proof_int_is(s, term >> 1, root);
     }
     l->views[root] = (cns_view){term, 0};
     if (is_boolean(d)) {
@@ -367,6 +378,10 @@ static bool is_definition(cns_loader *l, const cns_model_constraint *c) {
         return false;
     }
     l->lits[b.root] = compare(l, (cns_constraint_kind)c->kind, a, view, rhs);
+    if (l->lits[b.root] != CNS_LIT_NONE && l->state->proof != NULL) {
+        uint32_t origin = (uint32_t)(c - l->model->constraints);
+        cns_proof_meaning(l->state, origin, b.root, l->lits[b.root]);
+    }
     return l->lits[b.root] != CNS_LIT_NONE;
 }
 
@@ -388,8 +403,10 @@ static cns_status load_new(cns_loader *l, uint8_t *fate, uint32_t first, uint32_
     }
     for (uint32_t k = 0; k < count && s->status == CNS_OK && !s->failed; k++) {
         if (fate[k] == POST) {
+            s->active_origin = first + k;
             cns_status status = cns_load_constraint(l, first + k);
             s->status = s->status == CNS_OK ? status : s->status;
+            s->active_origin = UINT32_MAX;
         }
     }
     return s->status;

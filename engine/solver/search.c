@@ -4,6 +4,8 @@
  */
 #include "solver/search.h"
 
+#include "solver/proof.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -401,6 +403,9 @@ bool cns_search_exclude(cns_search *search) {
     uint32_t count = 0;
     uint32_t capacity = 0;
     bool done = exclusion(search, &lits, &count, &capacity);
+    if (done && s->proof != NULL) {
+        cns_proof_exclude(s, lits, count);
+    }
     if (done && count == 0) {
         s->failed = true;
         done = false;

@@ -7,6 +7,7 @@
  */
 #include "base/os.h"
 #include "solver/parallel.h"
+#include "solver/proof.h"
 
 #include <string.h>
 
@@ -50,6 +51,7 @@ struct cns_solver {
     uint32_t core_count, core_capacity;
     bool core_valid;
     _Atomic bool cancelled;
+    cns_proof *proof; /* NULL: none is written */
 };
 
 /* ---- creation ------------------------------------------------------------------------------- */
@@ -61,6 +63,7 @@ static cns_status open_worker(cns_solver *solver) {
         solver->own.state.activity_noise = solver->seed != 0 ? ACTIVITY_NOISE : 0;
         solver->narrowed = false;
         solver->torn = false;
+        solver->own.state.proof = solver->proof;
     }
     return status;
 }
@@ -132,6 +135,7 @@ void cns_solver_destroy(cns_solver *solver) {
     }
     cns_context *context = solver->context;
     cns_team_destroy(solver->team);
+    cns_solver_set_proof(solver, NULL, NULL);
     cns_worker_close(&solver->own);
     cns_model_deinit(&solver->model);
     cns_context_free(context, solver->values, solver->value_capacity * sizeof(int64_t),
@@ -348,6 +352,78 @@ cns_status cns_solver_assume(cns_solver *solver, const cns_var *literals, size_t
     return changed(solver, CNS_OK);
 }
 
+/* ---- the proof ------------------------------------------------------------------------------ */
+
+cns_status cns_solver_set_proof(cns_solver *solver, cns_solver_proof_write write, void *user) {
+    NEED(solver);
+    if (solver->begun && write != NULL) {
+        return cns_fail(solver->context, CNS_E_INVALID,
+                        "cns_solver_set_proof: the search has begun");
+    }
+    if (solver->proof != NULL) {
+        cns_proof_flush(solver->proof);
+        cns_proof_deinit(solver->proof, solver->context);
+        cns_context_free(solver->context, solver->proof, sizeof *solver->proof, CNS_ALIGN_DEFAULT);
+        solver->proof = solver->own.state.proof = NULL;
+    }
+    if (write != NULL) {
+        solver->proof = cns_context_calloc(solver->context, sizeof *solver->proof);
+        if (solver->proof == NULL) {
+            return cns_context_memory_status(solver->context, sizeof *solver->proof);
+        }
+        solver->proof->write = write;
+        solver->proof->user = user;
+        solver->proof->model = &solver->model;
+        solver->own.state.proof = solver->proof;
+    }
+    return CNS_OK;
+}
+
+/* What a proof cannot cover is refused before it is searched. */
+static cns_status allow_proof(const cns_solver *solver) {
+    if (solver->proof == NULL) {
+        return CNS_OK;
+    }
+    if (solver->options.workers > 1) {
+        return cns_fail(solver->context, CNS_E_UNSUPPORTED,
+                        "a proof is written by one worker, not %u",
+                        (unsigned)solver->options.workers);
+    }
+    if (solver->proof->begun && (!solver->loaded || solver->torn)) {
+        return cns_fail(solver->context, CNS_E_UNSUPPORTED,
+                        "a proof covers one search of a model that does not change");
+    }
+    return CNS_OK;
+}
+
+/* The search is exhausted; what is told of a single solution without a goal proves nothing. */
+static cns_status conclude_proof(cns_solver *solver, const cns_search *search) {
+    bool any = solver->model.goal == CNS_SATISFY && solver->options.all_solutions == 0 &&
+               solver->has_solution;
+    if (any) {
+        return CNS_OK;
+    }
+    size_t size = (search->core_count + 1) * sizeof(cns_lit);
+    cns_lit *lits = cns_context_alloc(solver->context, size, CNS_ALIGN_DEFAULT);
+    if (lits == NULL) {
+        return cns_context_memory_status(solver->context, size);
+    }
+    for (uint32_t k = 0; k < search->core_count; k++) {
+        lits[k] = search->assumptions[search->core[k]];
+    }
+    cns_state *s = &solver->own.state;
+    cns_proof_conclude(s, lits, s->failed ? 0 : search->core_count);
+    cns_context_free(solver->context, lits, size, CNS_ALIGN_DEFAULT);
+    return CNS_OK;
+}
+
+static cns_status end_step(cns_solver *solver, cns_status status) {
+    if (solver->proof != NULL && !cns_proof_flush(solver->proof) && status == CNS_OK) {
+        return cns_fail(solver->context, CNS_E_IO, "the proof could not be written");
+    }
+    return status;
+}
+
 /* ---- loading -------------------------------------------------------------------------------- */
 
 /* By cns_os_clock(); 0: none. */
@@ -399,6 +475,10 @@ static cns_status load(cns_solver *solver) {
 
 /* Brings the state up to the model. */
 static cns_status prepare(cns_solver *solver) {
+    cns_status allowed = allow_proof(solver);
+    if (allowed != CNS_OK) {
+        return allowed;
+    }
     /* Workers that join load all at once: they would number otherwise what came bit by bit. */
     if (wants_team(solver) && solver->team == NULL && !solver->has_solution && solver->own.loaded &&
         !cns_worker_has_shape(&solver->own, cns_worker_shape(&solver->model))) {
@@ -425,6 +505,9 @@ static cns_status prepare(cns_solver *solver) {
             solver->torn = true;
             return status;
         }
+    }
+    if (solver->proof != NULL) {
+        cns_proof_begin(&solver->own.state);
     }
     cns_status status = load(solver);
     solver->torn = status != CNS_OK;
@@ -459,6 +542,9 @@ static cns_status take_solution(cns_solver *solver, const int64_t *found) {
     solver->value_count = m->variable_count;
     solver->has_solution = true;
     solver->at_solution = true;
+    if (solver->proof != NULL) {
+        cns_proof_solution(&solver->own.state, solver->values);
+    }
     solver->solutions++;
     if (m->goal != CNS_SATISFY) {
         solver->objective = cns_model_value(solver->values, m->objective);
@@ -501,6 +587,9 @@ static bool leave_solution(cns_solver *solver) {
     solver->narrowed = true;
     if (solver->model.goal != CNS_SATISFY) {
         cns_worker_improve(&solver->own, solver->objective);
+        if (solver->proof != NULL) {
+            cns_proof_improve(&solver->own.state);
+        }
     } else if (solver->options.all_solutions == 0 || !cns_search_exclude(&solver->own.search)) {
         return false;
     }
@@ -528,6 +617,9 @@ static cns_status take_core(cns_solver *solver, const cns_search *search) {
 /* Nothing is left to be searched. */
 static cns_status finish(cns_solver *solver, const cns_search *search) {
     cns_status status = solver->complete ? CNS_OK : take_core(solver, search);
+    if (solver->proof != NULL && status == CNS_OK && !solver->complete) {
+        status = conclude_proof(solver, search);
+    }
     solver->complete = status == CNS_OK;
     return status;
 }
@@ -694,9 +786,9 @@ cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out)
     }
     if (status == CNS_OK || is_limit(status)) {
         *out = status == CNS_OK ? outcome : CNS_STOPPED;
-        return CNS_OK;
+        status = CNS_OK;
     }
-    return status;
+    return end_step(solver, status);
 }
 
 void cns_solver_cancel(cns_solver *solver) {

@@ -360,6 +360,8 @@ struct cns_state {
     void (*on_inference)(void *user, cns_state *state, uint32_t origin, const cns_facts *facts,
                          const cns_fact *fact);
     void *on_inference_user;
+
+    struct cns_proof *proof; /* proof.h; NULL: none is written */
 };
 
 cns_status cns_state_init(cns_state *state, cns_context *context, uint64_t seed);

@@ -7,6 +7,7 @@
  * hold again when a function returns true.
  */
 #include "solver/trail.h"
+#include "solver/proof.h"
 #include "solver/share.h"
 
 bool cns_facts_push(cns_state *s, cns_facts *facts, cns_fact fact) {
@@ -20,6 +21,16 @@ bool cns_facts_push(cns_state *s, cns_facts *facts, cns_fact fact) {
 
 /* ---- conflicts ------------------------------------------------------------------------------ */
 
+/* Writes to the proof what a reason that is no clause gives for `fact`. */
+static void prove(cns_state *s, cns_reason reason, const cns_facts *facts, const cns_fact *fact) {
+    unsigned tag = cns_reason_tag(reason);
+    bool decided = tag == CNS_REASON_NONE && s->level > 0;
+    if (s->proof != NULL && tag != CNS_REASON_CLAUSE && tag != CNS_REASON_HOLE && !decided &&
+        cns_reason_origin(s, reason) != UINT32_MAX) {
+        cns_proof_lemma(s, cns_reason_origin(s, reason), facts, 0, fact);
+    }
+}
+
 /* What `reason` gives for `fact`, and `against`, which holds and contradicts it. */
 static bool contradiction(cns_state *s, cns_fact fact, cns_reason reason, cns_fact against) {
     s->conflict.count = 0;
@@ -27,11 +38,12 @@ static bool contradiction(cns_state *s, cns_fact fact, cns_reason reason, cns_fa
         cns_reason_tag(reason) == CNS_REASON_LAZY ? cns_reason_minor(reason) : UINT32_MAX;
     if (s->level == 0) {
         s->failed = true;
-        if (s->on_inference == NULL) {
+        if (s->on_inference == NULL && s->proof == NULL) {
             return false;
         }
     }
     if (cns_explain(s, reason, fact, s->trail_count, &s->conflict)) {
+        prove(s, reason, &s->conflict, &fact);
         cns_facts_push(s, &s->conflict, against);
     }
     return false;
@@ -45,20 +57,31 @@ bool cns_conflict(cns_state *s, cns_reason reason) {
         s->failed = true;
     }
     cns_explain(s, reason, cns_fact_lit(CNS_LIT_FALSE), s->trail_count, &s->conflict);
+    prove(s, reason, &s->conflict, NULL);
     if (s->on_inference != NULL) {
         s->on_inference(s->on_inference_user, s, cns_reason_origin(s, reason), &s->conflict, NULL);
     }
     return false;
 }
 
+/* Whether someone wants to know of each deduction; proofs do of those at the root. */
+static inline bool is_observed(const cns_state *s) {
+    return s->on_inference != NULL || (s->proof != NULL && s->level == 0);
+}
+
 /* For observers: what was just deduced follows from the facts that its reason gives. */
 static void report(cns_state *s, cns_fact fact, cns_reason reason) {
-    if (cns_reason_tag(reason) == CNS_REASON_NONE) {
+    if (cns_reason_tag(reason) == CNS_REASON_NONE && s->proof == NULL) {
         return;
     }
     cns_facts facts = {NULL, 0, 0};
     if (cns_explain(s, reason, fact, s->trail_count, &facts)) {
-        s->on_inference(s->on_inference_user, s, cns_reason_origin(s, reason), &facts, &fact);
+        if (s->level == 0) {
+            prove(s, reason, &facts, &fact);
+        }
+        if (s->on_inference != NULL && cns_reason_tag(reason) != CNS_REASON_NONE) {
+            s->on_inference(s->on_inference_user, s, cns_reason_origin(s, reason), &facts, &fact);
+        }
     }
     cns_context_free(s->context, facts.data, facts.capacity * sizeof *facts.data,
                      CNS_ALIGN_DEFAULT);
@@ -90,6 +113,9 @@ static inline uint32_t push_entry(cns_state *s, uint32_t what, cns_reason reason
     }
     if (s->trail_count == s->trail_capacity &&
         !cns_grow(s, &s->trail, sizeof *s->trail, &s->trail_capacity, s->trail_count + 1)) {
+        return UINT32_MAX;
+    }
+    if (s->proof != NULL && !cns_proof_note(s, s->trail_count)) {
         return UINT32_MAX;
     }
     s->trail[s->trail_count] = (cns_entry){what, s->level, reason};
@@ -147,7 +173,7 @@ static inline uint32_t atom_at_high(const cns_state *s, const cns_int *x, int64_
 
 /* Moves the bound, and decides the atoms on its way. requires: low < bound <= high. */
 static bool move_bound(cns_state *s, cns_term t, int64_t bound, cns_reason reason) {
-    if (s->on_inference != NULL) {
+    if (is_observed(s)) {
         report(s, cns_fact_ge(t, cns_weakest_bound(s, t, bound)), reason);
     }
     uint32_t position = 0;
@@ -272,7 +298,7 @@ bool cns_enqueue(cns_state *s, cns_lit lit, cns_reason reason) {
         cns_fact bound = cns_atom_bound(s, lit);
         return cns_raise(s, bound.id, bound.value, reason);
     }
-    if (s->on_inference != NULL) {
+    if (is_observed(s)) {
         report(s, cns_fact_lit(lit), reason);
     }
     uint32_t position = push_entry(s, lit, reason);

@@ -284,6 +284,23 @@ CNS_API cns_status cns_solver_value(const cns_solver *solver, cns_var var, int64
 CNS_API cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **literals,
                                    size_t *count);
 
+/* ---- proofs --------------------------------------------------------------------------------- */
+
+/* Takes a piece of a proof; not 0: it could not, and nothing more is written. */
+typedef int (*cns_solver_proof_write)(void *user, const char *text, size_t length);
+
+/* Writes a proof of what the search concludes, as doc/solver-proofs.md says: that there is no
+ * solution (under the assumptions), that the last one is best, or that there are no others.
+ * scripts/check_proof.lua checks it against the FlatZinc that the model came from. Each step that
+ * one constraint accounts for names it, and the checker believes none that it cannot verify: it
+ * counts those. A proof covers the reading of the file by nothing but the checker's own reader.
+ *
+ * Before the first step; NULL: none (the default, which costs nothing). Then one thread searches:
+ * with more workers a step is CNS_E_UNSUPPORTED, and so is one after a change of the model or of
+ * the assumptions behind a solution. A sink that fails makes the step CNS_E_IO. */
+CNS_API cns_status cns_solver_set_proof(cns_solver *solver, cns_solver_proof_write write,
+                                        void *user);
+
 typedef struct cns_solver_stats {
     uint64_t nodes; /* decisions */
     uint64_t failures;
