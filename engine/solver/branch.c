@@ -229,11 +229,12 @@ static bool wanted_truth(const cns_state *s, uint32_t n) {
 
 static bool choose_bool(cns_state *s, cns_fact *out) {
     while (s->order.count > 0) {
-        uint32_t n = cns_heap_pop(&s->order, s->activity);
-        if (s->value[2 * n] == 0) {
+        uint32_t n = s->order.data[0];
+        if (s->value[2 * n] == 0) { /* it stays: the decision may fail for want of memory */
             *out = cns_fact_lit(wanted_truth(s, n) ? 2 * n : 2 * n + 1);
             return true;
         }
+        cns_heap_pop(&s->order, s->activity);
     }
     return false;
 }
