@@ -23,6 +23,17 @@ local stress = require "cns.stress"
 local kernels = require "cns.kernels"
 local blake2b = require "peers.blake2b"
 
+-- How often eight queens can stand on a board without attacking each other.
+local function count_queens()
+    local model, up, down = cns.solver.model(), {}, {}
+    local queen = model:ints(8, 1, 8)
+    for k = 1, 8 do up[k], down[k] = queen[k] + k, queen[k] - k end
+    for _, list in ipairs {queen, up, down} do model:all_different(list) end
+    local count = 0
+    for _ in model:solutions() do count = count + 1 end
+    return count
+end
+
 local scale = host.param("scale", 0.05)
 local run = stress.new {title = "Validation: the ten-point checklist", kind = "validate"}
 local records = {} -- of the stress scenarios, by name
@@ -56,6 +67,7 @@ point("real implementations", function(t)
     t:equal("BLAKE2b of abc, first 16 digits of 128", cns.hash.blake2b("abc", {size = 64})
         :sub(1, 16), "ba80a53f981c4d0d")
     t:equal("CRC32C of 123456789", cns.hash.crc32c("123456789"), "e3069283")
+    t:equal("solutions of eight queens", count_queens(), 92)
     local heap <close> = cns.heap()
     local before = cns.monitor.sample().rss_bytes
     local block = heap:alloc(64 << 20)
