@@ -7,9 +7,9 @@
  * A condition on a function (x * y = z) is one on its result; where it is partial, it is computed
  * for arguments that are kept inside its domain, and is false outside.
  */
+#include "solver/globals/block.h"
 #include "solver/load.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct constraint {
@@ -635,12 +635,6 @@ static cns_status load_lex(const constraint *k) {
 
 /* ---- globals -------------------------------------------------------------------------------- */
 
-static int compare_values(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static cns_status load_alldifferent(const constraint *k) {
     cns_views x;
     if (!views_of(k, 0, &x)) {
@@ -652,8 +646,8 @@ static cns_status load_alldifferent(const constraint *k) {
     }
     int64_t *excepted = k->l->scratch_ints;
     memcpy(excepted, ints_of(k, 0), count * sizeof *excepted);
-    qsort(excepted, count, sizeof *excepted, compare_values);
-    return cns_post_alldifferent_except(k->s, k->post, x, excepted, count);
+    return cns_post_alldifferent_except(k->s, k->post, x, excepted,
+                                        cns_values_sort(excepted, count));
 }
 
 static cns_status load_cardinality(const constraint *k) {

@@ -7,10 +7,9 @@
  * linear propagator.
  */
 #include "solver/load.h"
+#include "solver/wide.h"
 
 #include <stdlib.h>
-
-__extension__ typedef __int128 wide;
 
 typedef struct term {
     int64_t a;
@@ -28,8 +27,8 @@ typedef struct linear {
 
 /* ---- normalising ---------------------------------------------------------------------------- */
 
-static bool fits(wide value) {
-    return value > -((wide)1 << 62) && value < ((wide)1 << 62);
+static bool fits(cns_wide value) {
+    return cns_wide_abs(value) < CNS_WIDE_LIMIT;
 }
 
 static int compare_terms(const void *left, const void *right) {
@@ -47,8 +46,8 @@ static bool merge(term *sum, term next, int64_t *c) {
         x = cns_view_negate(x);
     }
     /* a (t + o) = a (t + O) - a (O - o) */
-    wide coefficient = (wide)sum->a + a;
-    wide constant = (wide)*c + (wide)a * (sum->x.offset - x.offset);
+    cns_wide coefficient = (cns_wide)sum->a + a;
+    cns_wide constant = (cns_wide)*c + (cns_wide)a * (sum->x.offset - x.offset);
     if (!fits(coefficient) || !fits(constant)) {
         return false;
     }
@@ -117,9 +116,9 @@ static int64_t offsets(const linear *n) {
 }
 
 static bool offsets_fit(const linear *n) {
-    wide sum = n->c;
+    cns_wide sum = n->c;
     for (uint32_t k = 0; k < n->count; k++) {
-        sum -= (wide)n->a[k] * n->x[k].offset;
+        sum -= (cns_wide)n->a[k] * n->x[k].offset;
         if (!fits(sum)) {
             return false;
         }

@@ -46,15 +46,15 @@ void cns_scratch_destroy(cns_state *state, void *scratch, size_t count, size_t e
     cns_context_free(state->context, scratch, size, CNS_ALIGN_DEFAULT);
 }
 
-void cns_facts_fixed(cns_state *state, cns_facts *out, cns_view v, int64_t value,
-                     uint32_t position) {
+void cns_push_value(cns_state *state, cns_facts *out, cns_view v, int64_t value,
+                    uint32_t position) {
     cns_lit lit = cns_find_eq(state, v.term, value - v.offset);
     if (lit != CNS_LIT_NONE && cns_true_before(state, lit, position)) {
         cns_facts_push(state, out, cns_fact_lit(lit));
         return;
     }
-    cns_facts_push(state, out, cns_view_ge(v, value));
-    cns_facts_push(state, out, cns_view_le(v, value));
+    cns_push_view_ge(state, out, v, value);
+    cns_push_view_le(state, out, v, value);
 }
 
 bool cns_view_confine(cns_state *state, cns_view v, int64_t low, int64_t high) {

@@ -41,8 +41,22 @@ void cns_scratch_destroy(cns_state *state, void *scratch, size_t count, size_t e
 /* ---- facts ---------------------------------------------------------------------------------- */
 
 /* Appends that `v` is `value`, as it was before `position`: one literal where there is one. */
-void cns_facts_fixed(cns_state *state, cns_facts *out, cns_view v, int64_t value,
-                     uint32_t position);
+void cns_push_value(cns_state *state, cns_facts *out, cns_view v, int64_t value, uint32_t position);
+
+/* Appends term >= value, unless the root says so. */
+static inline void cns_push_ge(cns_state *s, cns_facts *out, cns_term term, int64_t value) {
+    if (value > s->root[term]) {
+        cns_facts_push(s, out, cns_fact_ge(term, value));
+    }
+}
+
+static inline void cns_push_view_ge(cns_state *s, cns_facts *out, cns_view v, int64_t value) {
+    cns_push_ge(s, out, v.term, value - v.offset);
+}
+
+static inline void cns_push_view_le(cns_state *s, cns_facts *out, cns_view v, int64_t value) {
+    cns_push_ge(s, out, v.term ^ 1, v.offset - value);
+}
 
 static inline bool cns_view_fixed_before(const cns_state *s, cns_view v, uint32_t position) {
     return cns_view_low_before(s, v, position) == cns_view_high_before(s, v, position);

@@ -8,6 +8,7 @@
  * nothing. What is a clause or a small clique is given to the clauses.
  */
 #include "solver/globals/condition.h"
+#include "solver/globals/heap_sort.h"
 
 enum {
     CLIQUE_MAX = 8, /* literals of which at most one is true, up to which binary clauses say so */
@@ -124,7 +125,7 @@ static void explain(cns_state *s, cns_propagator *p, uint32_t data, cns_fact fac
 }
 
 static const cns_propagator_class class = {"bool_linear", propagate, explain,
-                                           wake,          NULL,      cns_conditional_destroy};
+                                           wake,          NULL,      cns_block_destroy};
 
 /* ---- posting -------------------------------------------------------------------------------- */
 
@@ -136,40 +137,16 @@ typedef struct counter { /* in the making */
     bool has_y;
 } counter;
 
-static bool by_literal(const weighted *a, const weighted *b) {
+static bool by_literal(const void *x, const void *y) {
+    const weighted *a = x;
+    const weighted *b = y;
     return a->lit < b->lit;
 }
 
-static bool by_weight(const weighted *a, const weighted *b) {
+static bool by_weight(const void *x, const void *y) {
+    const weighted *a = x;
+    const weighted *b = y;
     return a->a != b->a ? a->a > b->a : a->lit < b->lit;
-}
-
-static void sift(weighted *items, uint32_t root, uint32_t count,
-                 bool (*before)(const weighted *, const weighted *)) {
-    weighted moved = items[root];
-    for (uint32_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && before(&items[child], &items[child + 1])) {
-            child++;
-        }
-        if (!before(&moved, &items[child])) {
-            break;
-        }
-        items[root] = items[child];
-    }
-    items[root] = moved;
-}
-
-static void sort_items(weighted *items, uint32_t count,
-                       bool (*before)(const weighted *, const weighted *)) {
-    for (uint32_t i = count / 2; i-- > 0;) {
-        sift(items, i, count, before);
-    }
-    for (uint32_t end = count; end-- > 1;) {
-        weighted greatest = items[0];
-        items[0] = items[end];
-        items[end] = greatest;
-        sift(items, 0, end, before);
-    }
 }
 
 /* Each Boolean once, with a coefficient above 0; those of the root go into c. */
@@ -189,7 +166,7 @@ static void normalise(const cns_state *s, counter *k) {
         }
         items[kept++] = item;
     }
-    sort_items(items, kept, by_literal);
+    cns_heap_sort(items, kept, sizeof *items, by_literal);
     k->count = 0;
     k->sum = 0;
     for (uint32_t j = 0; j < kept;) {
@@ -207,7 +184,7 @@ static void normalise(const cns_state *s, counter *k) {
             items[k->count++] = item;
         }
     }
-    sort_items(items, k->count, by_weight);
+    cns_heap_sort(items, k->count, sizeof *items, by_weight);
 }
 
 /* Without y: a literal that is too large alone is false. */
@@ -240,7 +217,7 @@ static void divide(counter *k) {
 
 /* Not all of them: one clause. */
 static cns_status post_clause(cns_state *s, cns_post post, const counter *k) {
-    cns_lit *lits = cns_post_alloc(s, k->count, sizeof *lits);
+    cns_lit *lits = cns_scratch_create(s, k->count, sizeof *lits);
     if (lits == NULL) {
         return s->status;
     }
@@ -248,7 +225,7 @@ static cns_status post_clause(cns_state *s, cns_post post, const counter *k) {
         lits[j] = k->items[j].lit ^ 1;
     }
     cns_post_implied(s, post, lits, k->count);
-    cns_post_free(s, lits, k->count, sizeof *lits);
+    cns_scratch_destroy(s, lits, k->count, sizeof *lits);
     return s->status;
 }
 
@@ -337,7 +314,7 @@ cns_status cns_post_bool_le(cns_state *s, cns_post post, const int64_t *a, const
     if (!cns_post_matters(s, post)) {
         return s->status;
     }
-    counter k = {cns_post_alloc(s, count, sizeof *k.items), count, c, 0, y, true};
+    counter k = {cns_scratch_create(s, count, sizeof *k.items), count, c, 0, y, true};
     if (k.items == NULL) {
         return s->status;
     }
@@ -345,6 +322,6 @@ cns_status cns_post_bool_le(cns_state *s, cns_post post, const int64_t *a, const
         k.items[j] = (weighted){a[j], lits[j]};
     }
     post_counter(s, post, &k);
-    cns_post_free(s, k.items, count, sizeof *k.items);
+    cns_scratch_destroy(s, k.items, count, sizeof *k.items);
     return s->status;
 }

@@ -163,7 +163,7 @@ bool cns_narrow_by_signs(cns_box *box,
 /* ---- posting -------------------------------------------------------------------------------- */
 
 static const cns_propagator_class class = {"arithmetic", propagate, explain,
-                                           NULL,         NULL,      cns_conditional_destroy};
+                                           NULL,         NULL,      cns_block_destroy};
 
 cns_status cns_post_box(cns_state *s, cns_post post, cns_narrow narrow, cns_views v) {
     if (!cns_post_matters(s, post)) {

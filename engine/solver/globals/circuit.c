@@ -55,7 +55,7 @@ static void push_chain(cns_state *state, circuit *self, uint32_t node, uint32_t 
             break;
         }
         int64_t next = cns_view_low_before(state, v, position);
-        cns_facts_fixed(state, out, v, next, position);
+        cns_push_value(state, out, v, next, position);
         node = (uint32_t)next;
     }
 }

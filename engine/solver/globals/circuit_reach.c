@@ -42,7 +42,7 @@ void cns_facts_no_arc(cns_state *state, cns_facts *out, cns_view x, const bool *
     int64_t below = INT64_MIN;
     int64_t above = INT64_MAX;
     if (low == high) {
-        cns_facts_fixed(state, out, x, low, UINT32_MAX);
+        cns_push_value(state, out, x, low, UINT32_MAX);
         return;
     }
     for (uint32_t w = 0; w < count; w++) {

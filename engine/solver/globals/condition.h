@@ -9,23 +9,21 @@
 #ifndef CNS_SOLVER_CONDITION_H
 #define CNS_SOLVER_CONDITION_H
 
-#include <stddef.h>
-
-#include "solver/globals/globals.h"
+#include "solver/globals/block.h"
 
 #define CNS_CONDITION UINT32_MAX
 
 typedef struct cns_conditional { /* the head of the propagator's struct, one block of memory */
-    cns_propagator head;
+    union {
+        cns_propagator head;
+        cns_block block;
+    };
     cns_lit condition;
-    size_t size;
 } cns_conditional;
 
-/* A zeroed block; NULL, with the state's status set, when memory gave out. */
+/* As cns_block_create, whose `destroy` it shares. */
 void *cns_conditional_create(cns_state *state, cns_post post, size_t size,
                              const cns_propagator_class *class, uint8_t priority);
-/* The `destroy` of such propagators. */
-void cns_conditional_destroy(cns_state *state, cns_propagator *p);
 /* Attaches and watches the condition. False: memory gave out, and `self` is gone or the state's. */
 bool cns_conditional_attach(cns_state *state, cns_conditional *self);
 
@@ -68,24 +66,6 @@ static inline int64_t cns_view_high_at(const cns_state *s, cns_view v, uint32_t 
     return v.offset - cns_low_at(s, v.term ^ 1, position);
 }
 
-/* Appends that the view is `value`: one literal where there is one. */
-void cns_push_value(cns_state *state, cns_facts *out, cns_view v, int64_t value, uint32_t position);
-
-/* Appends term >= value, unless the root says so. */
-static inline void cns_push_ge(cns_state *s, cns_facts *out, cns_term term, int64_t value) {
-    if (value > s->root[term]) {
-        cns_facts_push(s, out, cns_fact_ge(term, value));
-    }
-}
-
-static inline void cns_push_view_ge(cns_state *s, cns_facts *out, cns_view v, int64_t value) {
-    cns_push_ge(s, out, v.term, value - v.offset);
-}
-
-static inline void cns_push_view_le(cns_state *s, cns_facts *out, cns_view v, int64_t value) {
-    cns_push_ge(s, out, v.term ^ 1, v.offset - value);
-}
-
 /* ---- cells ---------------------------------------------------------------------------------- */
 
 typedef struct cns_cell { /* a number that is restored on backtracking, saved once a level */
@@ -115,10 +95,6 @@ static inline bool cns_post_matters(const cns_state *s, cns_post post) {
 cns_status cns_post_implied(cns_state *state, cns_post post, const cns_lit *lits, uint32_t count);
 /* The condition implies low <= view <= high. */
 cns_status cns_post_within(cns_state *state, cns_post post, cns_view v, int64_t low, int64_t high);
-
-/* Scratch memory of a function that posts, zeroed; NULL as above. Sizes of 0 are allowed. */
-void *cns_post_alloc(cns_state *state, size_t count, size_t element);
-void cns_post_free(cns_state *state, void *scratch, size_t count, size_t element);
 
 /* ---- whole numbers -------------------------------------------------------------------------- */
 

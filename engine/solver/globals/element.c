@@ -208,13 +208,13 @@ static void explain(cns_state *s, cns_propagator *p, uint32_t data, cns_fact fac
 }
 
 static const cns_propagator_class class = {"element", propagate, explain,
-                                           wake,      NULL,      cns_conditional_destroy};
+                                           wake,      NULL,      cns_block_destroy};
 
 /* ---- posting -------------------------------------------------------------------------------- */
 
 static cns_status post_values(cns_state *s, cns_post post, cns_view index, cns_views x,
                               cns_view z) {
-    int64_t *values = cns_post_alloc(s, x.count, sizeof *values);
+    int64_t *values = cns_scratch_create(s, x.count, sizeof *values);
     if (values == NULL) {
         return s->status;
     }
@@ -222,7 +222,7 @@ static cns_status post_values(cns_state *s, cns_post post, cns_view index, cns_v
         values[i] = cns_view_low(s, x.data[i]);
     }
     cns_post_element_const(s, post, index, values, x.count, z);
-    cns_post_free(s, values, x.count, sizeof *values);
+    cns_scratch_destroy(s, values, x.count, sizeof *values);
     return s->status;
 }
 

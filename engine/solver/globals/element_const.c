@@ -205,8 +205,8 @@ static void explain(cns_state *s, cns_propagator *p, uint32_t data, cns_fact fac
     }
 }
 
-static const cns_propagator_class class = {"element_const",        propagate, explain, wake, NULL,
-                                           cns_conditional_destroy};
+static const cns_propagator_class class = {"element_const",  propagate, explain, wake, NULL,
+                                           cns_block_destroy};
 
 /* ---- posting -------------------------------------------------------------------------------- */
 

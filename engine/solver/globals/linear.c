@@ -140,12 +140,12 @@ static bool wake_long(cns_state *s, cns_propagator *p, uint32_t data) {
     return condition >= 0 && self->slack.value < (condition > 0 ? self->reach[0] : 0);
 }
 
-static const cns_propagator_class short_class = {
-    "linear", propagate_short, explain, wake_short, NULL, cns_conditional_destroy};
-static const cns_propagator_class free_class = {"linear", propagate_short,        explain, NULL,
-                                                NULL,     cns_conditional_destroy};
+static const cns_propagator_class short_class = {"linear", propagate_short,  explain, wake_short,
+                                                 NULL,     cns_block_destroy};
+static const cns_propagator_class free_class = {"linear", propagate_short,  explain, NULL,
+                                                NULL,     cns_block_destroy};
 static const cns_propagator_class long_class = {"linear",  propagate_long, explain,
-                                                wake_long, NULL,           cns_conditional_destroy};
+                                                wake_long, NULL,           cns_block_destroy};
 
 static cns_status post_sum(cns_state *s, cns_post post, const cns_linear_form *form) {
     size_t n = form->count;
@@ -237,9 +237,9 @@ static void explain_two(cns_state *s, cns_propagator *p, uint32_t data, cns_fact
 }
 
 static const cns_propagator_class two_class = {"linear",   propagate_two, explain_two,
-                                               wake_short, NULL,          cns_conditional_destroy};
-static const cns_propagator_class two_free_class = {
-    "linear", propagate_two, explain_two, NULL, NULL, cns_conditional_destroy};
+                                               wake_short, NULL,          cns_block_destroy};
+static const cns_propagator_class two_free_class = {"linear", propagate_two, explain_two,
+                                                    NULL,     NULL,          cns_block_destroy};
 
 static cns_status post_two(cns_state *s, cns_post post, const cns_linear_form *form) {
     bool free = s->value[post.condition] > 0;
@@ -286,8 +286,8 @@ static cns_status post_counter(cns_state *s, cns_post post, const cns_linear_for
     uint32_t n = 0;
     int64_t c = form->c;
     cns_view y = cns_view_constant(0);
-    int64_t *a = cns_post_alloc(s, form->count, sizeof *a);
-    cns_lit *lits = cns_post_alloc(s, form->count, sizeof *lits);
+    int64_t *a = cns_scratch_create(s, form->count, sizeof *a);
+    cns_lit *lits = cns_scratch_create(s, form->count, sizeof *lits);
     for (uint32_t j = 0; s->status == CNS_OK && j < form->count; j++) {
         const cns_linear_term *t = &form->terms[j];
         if (j == integer) {
@@ -306,10 +306,10 @@ static cns_status post_counter(cns_state *s, cns_post post, const cns_linear_for
         cns_post_bool_le(s, post, a, lits, n, y, c);
     }
     if (a != NULL) {
-        cns_post_free(s, a, form->count, sizeof *a);
+        cns_scratch_destroy(s, a, form->count, sizeof *a);
     }
     if (lits != NULL) {
-        cns_post_free(s, lits, form->count, sizeof *lits);
+        cns_scratch_destroy(s, lits, form->count, sizeof *lits);
     }
     return s->status;
 }

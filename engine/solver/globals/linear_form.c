@@ -6,52 +6,29 @@
  */
 #include "solver/globals/linear_form.h"
 
+#include "solver/globals/heap_sort.h"
+
 static inline int64_t wrap_sub_product(int64_t c, int64_t a, int64_t b) {
     return (int64_t)((uint64_t)c - (uint64_t)a * (uint64_t)b);
 }
 
-typedef bool (*before_fn)(const cns_linear_term *a, const cns_linear_term *b);
-
-static bool by_term(const cns_linear_term *a, const cns_linear_term *b) {
+static bool by_term(const void *x, const void *y) {
+    const cns_linear_term *a = x;
+    const cns_linear_term *b = y;
     return a->term < b->term;
 }
 
-static bool by_reach(const cns_linear_term *a, const cns_linear_term *b) {
+static bool by_reach(const void *x, const void *y) {
+    const cns_linear_term *a = x;
+    const cns_linear_term *b = y;
     return a->reach != b->reach ? a->reach > b->reach : a->term < b->term;
-}
-
-static void sift(cns_linear_term *terms, uint32_t root, uint32_t count, before_fn before) {
-    cns_linear_term moved = terms[root];
-    for (uint32_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && before(&terms[child], &terms[child + 1])) {
-            child++;
-        }
-        if (!before(&moved, &terms[child])) {
-            break;
-        }
-        terms[root] = terms[child];
-    }
-    terms[root] = moved;
-}
-
-/* Heap sort: no memory, no bad case. */
-static void sort_terms(cns_linear_term *terms, uint32_t count, before_fn before) {
-    for (uint32_t i = count / 2; i-- > 0;) {
-        sift(terms, i, count, before);
-    }
-    for (uint32_t end = count; end-- > 1;) {
-        cns_linear_term greatest = terms[0];
-        terms[0] = terms[end];
-        terms[end] = greatest;
-        sift(terms, 0, end, before);
-    }
 }
 
 /* One term for each integer, with a coefficient above 0. */
 static void merge_terms(cns_linear_form *form) {
     cns_linear_term *terms = form->terms;
     uint32_t kept = 0;
-    sort_terms(terms, form->count, by_term);
+    cns_heap_sort(terms, form->count, sizeof *terms, by_term);
     for (uint32_t i = 0; i < form->count;) {
         cns_linear_term sum = terms[i++];
         while (i < form->count && terms[i].term == sum.term) {
@@ -95,7 +72,7 @@ static void measure_terms(const cns_state *state, cns_linear_form *form) {
 
 bool cns_linear_form_init(cns_state *state, cns_linear_form *form, const int64_t *a, cns_views x,
                           int64_t c) {
-    form->terms = cns_post_alloc(state, x.count, sizeof *form->terms);
+    form->terms = cns_scratch_create(state, x.count, sizeof *form->terms);
     if (form->terms == NULL) {
         return false;
     }
@@ -115,12 +92,12 @@ bool cns_linear_form_init(cns_state *state, cns_linear_form *form, const int64_t
     merge_terms(form);
     divide_terms(form);
     measure_terms(state, form);
-    sort_terms(form->terms, form->count, by_reach);
+    cns_heap_sort(form->terms, form->count, sizeof *form->terms, by_reach);
     return true;
 }
 
 void cns_linear_form_deinit(cns_state *state, cns_linear_form *form) {
-    cns_post_free(state, form->terms, form->capacity, sizeof *form->terms);
+    cns_scratch_destroy(state, form->terms, form->capacity, sizeof *form->terms);
 }
 
 void cns_linear_form_negate(cns_linear_form *form) {

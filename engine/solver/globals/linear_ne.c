@@ -106,7 +106,7 @@ static void explain(cns_state *s, cns_propagator *p, uint32_t data, cns_fact fac
 }
 
 static const cns_propagator_class class = {"linear_ne", propagate, explain,
-                                           wake,        NULL,      cns_conditional_destroy};
+                                           wake,        NULL,      cns_block_destroy};
 
 /* ---- two terms, t[0] - t[1] != c, always ---------------------------------------------------- */
 
@@ -133,7 +133,7 @@ static bool propagate_differ(cns_state *s, cns_propagator *p) {
 }
 
 static const cns_propagator_class differ_class = {
-    "differ", propagate_differ, NULL, NULL, NULL, cns_conditional_destroy,
+    "differ", propagate_differ, NULL, NULL, NULL, cns_block_destroy,
 };
 
 static cns_status post_differ(cns_state *s, cns_post post, const cns_linear_form *form) {

@@ -179,7 +179,7 @@ static void explain(cns_state *s, cns_propagator *p, uint32_t data, cns_fact fac
 }
 
 static const cns_propagator_class class = {"maximum", propagate, explain,
-                                           wake,      NULL,      cns_conditional_destroy};
+                                           wake,      NULL,      cns_block_destroy};
 
 cns_status cns_post_maximum(cns_state *s, cns_post post, cns_views x, cns_view z) {
     if (!cns_post_matters(s, post)) {

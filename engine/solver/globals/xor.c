@@ -6,6 +6,7 @@
  * Short ones are clauses.
  */
 #include "solver/globals/condition.h"
+#include "solver/globals/heap_sort.h"
 
 enum { CLAUSES_MAX = 4 }; /* literals, up to which 2^(n-1) clauses say it */
 
@@ -83,7 +84,7 @@ static void explain(cns_state *s, cns_propagator *p, uint32_t data, cns_fact fac
 }
 
 static const cns_propagator_class class = {"xor", propagate, explain,
-                                           wake,  NULL,      cns_conditional_destroy};
+                                           wake,  NULL,      cns_block_destroy};
 
 /* ---- posting -------------------------------------------------------------------------------- */
 
@@ -125,37 +126,15 @@ static cns_status post_propagator(cns_state *s, cns_post post, const cns_lit *li
     return s->status;
 }
 
-static void sift(cns_lit *lits, uint32_t root, uint32_t count) {
-    cns_lit moved = lits[root];
-    for (uint32_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && lits[child] < lits[child + 1]) {
-            child++;
-        }
-        if (moved >= lits[child]) {
-            break;
-        }
-        lits[root] = lits[child];
-    }
-    lits[root] = moved;
-}
-
-static void sort_lits(cns_lit *lits, uint32_t count) {
-    for (uint32_t i = count / 2; i-- > 0;) {
-        sift(lits, i, count);
-    }
-    for (uint32_t end = count; end-- > 1;) {
-        cns_lit greatest = lits[0];
-        lits[0] = lits[end];
-        lits[end] = greatest;
-        sift(lits, 0, end);
-    }
+static bool by_number(const void *a, const void *b) {
+    return *(const cns_lit *)a < *(const cns_lit *)b;
 }
 
 cns_status cns_post_xor(cns_state *s, cns_post post, const cns_lit *lits, uint32_t count) {
     if (!cns_post_matters(s, post)) {
         return s->status;
     }
-    cns_lit *own = cns_post_alloc(s, count, sizeof *own);
+    cns_lit *own = cns_scratch_create(s, count, sizeof *own);
     if (own == NULL) {
         return s->status;
     }
@@ -169,7 +148,7 @@ cns_status cns_post_xor(cns_state *s, cns_post post, const cns_lit *lits, uint32
             own[n++] = lits[j] & ~1u;
         }
     }
-    sort_lits(own, n);
+    cns_heap_sort(own, n, sizeof *own, by_number);
     uint32_t kept = 0;
     for (uint32_t j = 0; j < n; j++) { /* pairs cancel out */
         if (kept > 0 && own[kept - 1] == own[j]) {
@@ -183,6 +162,6 @@ cns_status cns_post_xor(cns_state *s, cns_post post, const cns_lit *lits, uint32
     } else {
         post_propagator(s, post, own, kept, odd);
     }
-    cns_post_free(s, own, count, sizeof *own);
+    cns_scratch_destroy(s, own, count, sizeof *own);
     return s->status;
 }
