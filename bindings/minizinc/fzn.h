@@ -154,6 +154,10 @@ const char *fzn_message(const fzn_reader *reader);
 /* Line and column (in bytes), from 1, of a position. Fast when positions ascend. */
 void fzn_locate(fzn_reader *reader, uint64_t position, uint64_t *line, uint64_t *column);
 
+static inline bool fzn_is_array(const fzn_value *value) {
+    return value->kind >= FZN_BOOLS && value->kind <= FZN_ARRAY;
+}
+
 /* Element `index` of an array of any layout. requires: index < array->count. */
 static inline fzn_value fzn_element(const fzn_value *array, uint32_t index) {
     if (array->kind == FZN_ARRAY) {

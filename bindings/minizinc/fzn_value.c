@@ -36,10 +36,6 @@ static FZN_COLD bool read_subscript(fzn_reader *r, fzn_value *out) {
     return fzn_take(r, ']', "']' behind the index");
 }
 
-static bool is_array(const fzn_value *value) {
-    return value->kind >= FZN_BOOLS && value->kind <= FZN_ARRAY;
-}
-
 static inline bool read_declared(fzn_reader *r, fzn_value *out) {
     const char *from = r->at;
     uint32_t symbol = fzn_read_name(r, false, "a value");
@@ -51,7 +47,7 @@ static inline bool read_declared(fzn_reader *r, fzn_value *out) {
         r->at = from;
         return out->kind == FZN_NONE ? unknown(r, from) : fzn_expected(r, "a value");
     }
-    if (*r->at == '[' && is_array(out)) {
+    if (*r->at == '[' && fzn_is_array(out)) {
         return read_subscript(r, out);
     }
     return true;
@@ -180,7 +176,7 @@ static bool read_array(fzn_reader *r, fzn_value *out) {
         if (!read_basic(r, &value) || !fzn_push(r, &value)) {
             return false;
         }
-        if (is_array(&value)) {
+        if (fzn_is_array(&value)) {
             return fzn_fail(r, CNS_E_INVALID, from, "found an array in an array, expected a value");
         }
         kinds |= 1u << value.kind;
@@ -259,7 +255,7 @@ static bool read_annotation(fzn_reader *r, bool declared, unsigned depth, fzn_va
     fzn_skip_space(r);
     if (declared && value.kind != FZN_NONE && value.kind != FZN_RESERVED && *r->at != '(') {
         *out = value;
-        return *r->at == '[' && is_array(out) ? read_subscript(r, out) : true;
+        return *r->at == '[' && fzn_is_array(out) ? read_subscript(r, out) : true;
     }
     if (symbol < r->names.fixed) {
         r->at = from;

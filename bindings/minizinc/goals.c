@@ -32,36 +32,24 @@ static uint32_t word_of(const fzn_value *value) {
                : UINT32_MAX;
 }
 
-static bool is_array(const fzn_value *value) {
-    return value->kind == FZN_ARRAY || value->kind == FZN_INTS || value->kind == FZN_BOOLS;
-}
-
 /* The variables of an array argument, into the problem's scratch. */
 static cns_status collect(fzn_problem *p, const fzn_value *array, size_t *count) {
-    if (array->count > p->arg_var_capacity) {
-        cns_var *grown =
-            cns_context_resize(p->context, p->arg_vars, p->arg_var_capacity * sizeof *grown,
-                               array->count * sizeof *grown);
-        if (grown == NULL) {
-            return CNS_E_NOMEM;
-        }
-        p->arg_vars = grown;
-        p->arg_var_capacity = array->count;
-    }
+    cns_status status = fzn_problem_reserve(p, &p->arg_vars, sizeof *p->arg_vars,
+                                            &p->arg_var_capacity, array->count);
     *count = 0;
-    for (uint32_t i = 0; i < array->count; i++) {
+    for (uint32_t i = 0; i < array->count && status == CNS_OK; i++) {
         const fzn_value element = fzn_element(array, i);
         if (element.kind == FZN_VARIABLE) {
             p->arg_vars[(*count)++] = p->vars[element.as.index];
         }
     }
-    return CNS_OK;
+    return status;
 }
 
 /* int_search(variables, choice of variable, choice of value, ...) */
 static cns_status search_phase(fzn_problem *p, const fzn_value *annotation) {
     const fzn_value *arguments = annotation->as.call->arguments;
-    if (annotation->count < 3 || !is_array(&arguments[0])) {
+    if (annotation->count < 3 || !fzn_is_array(&arguments[0])) {
         warn(p, annotation, "its arguments are not (array, choice, choice, ...)");
         return CNS_OK;
     }
@@ -88,7 +76,7 @@ static cns_status search_phase(fzn_problem *p, const fzn_value *annotation) {
 /* warm_start(variables, values) */
 static cns_status warm_start(fzn_problem *p, const fzn_value *annotation) {
     const fzn_value *arguments = annotation->as.call->arguments;
-    if (annotation->count != 2 || !is_array(&arguments[0]) || !is_array(&arguments[1]) ||
+    if (annotation->count != 2 || !fzn_is_array(&arguments[0]) || !fzn_is_array(&arguments[1]) ||
         arguments[0].count != arguments[1].count) {
         warn(p, annotation, "its arguments are not two arrays of the same length");
         return CNS_OK;
@@ -177,10 +165,6 @@ cns_status fzn_problem_set_goal(fzn_problem *p, const fzn_solve *solve) {
                 p->solver, p->goal == FZN_MINIMIZE ? CNS_MINIMIZE : CNS_MAXIMIZE, p->objective);
         }
     }
-    if (status != CNS_OK) {
-        char text[400];
-        cns_context_message(p->context, text, sizeof text);
-        return fzn_problem_fail(p, status, solve->position, "solve item: %s", text);
-    }
-    return CNS_OK;
+    return status == CNS_OK ? status
+                            : fzn_problem_refused(p, status, solve->position, "solve item");
 }

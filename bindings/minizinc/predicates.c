@@ -142,25 +142,6 @@ const char *fzn_predicate_recipe(uint32_t index) {
 
 /* ---- collecting arguments ------------------------------------------------------------------- */
 
-static cns_status room(fzn_problem *p, void *array, size_t element, size_t *capacity, size_t need) {
-    void **data = array;
-    if (need <= *capacity) {
-        return CNS_OK;
-    }
-    size_t wider = need + need / 2 + 16;
-    void *grown = cns_context_resize(p->context, *data, *capacity * element, wider * element);
-    if (grown == NULL) {
-        return CNS_E_NOMEM;
-    }
-    *data = grown;
-    *capacity = wider;
-    return CNS_OK;
-}
-
-static bool is_array(const fzn_value *value) {
-    return value->kind == FZN_ARRAY || value->kind == FZN_INTS || value->kind == FZN_BOOLS;
-}
-
 static cns_status push_var(fzn_problem *p, const fzn_value *value, bool negated) {
     cns_var var;
     cns_status status = CNS_OK;
@@ -175,10 +156,10 @@ static cns_status push_var(fzn_problem *p, const fzn_value *value, bool negated)
 }
 
 static cns_status push_vars(fzn_problem *p, const fzn_value *value, bool negated) {
-    size_t count = is_array(value) ? value->count : 1;
-    cns_status status =
-        room(p, &p->arg_vars, sizeof *p->arg_vars, &p->arg_var_capacity, p->arg_var_count + count);
-    if (!is_array(value)) {
+    size_t count = fzn_is_array(value) ? value->count : 1;
+    cns_status status = fzn_problem_reserve(p, &p->arg_vars, sizeof *p->arg_vars,
+                                            &p->arg_var_capacity, p->arg_var_count + count);
+    if (!fzn_is_array(value)) {
         return status == CNS_OK ? push_var(p, value, negated) : status;
     }
     for (uint32_t i = 0; i < count && status == CNS_OK; i++) {
@@ -189,8 +170,8 @@ static cns_status push_vars(fzn_problem *p, const fzn_value *value, bool negated
 }
 
 static cns_status push_ints(fzn_problem *p, const int64_t *ints, size_t count) {
-    cns_status status =
-        room(p, &p->arg_ints, sizeof *p->arg_ints, &p->arg_int_capacity, p->arg_int_count + count);
+    cns_status status = fzn_problem_reserve(p, &p->arg_ints, sizeof *p->arg_ints,
+                                            &p->arg_int_capacity, p->arg_int_count + count);
     if (status == CNS_OK && count > 0) {
         memcpy(p->arg_ints + p->arg_int_count, ints, count * sizeof *ints);
         p->arg_int_count += count;
@@ -318,8 +299,8 @@ cns_status fzn_problem_post(fzn_problem *p, const fzn_constraint *c) {
     }
     const predicate *row = &predicates[c->word];
     uint32_t expected = arguments_of(row);
-    bool may_miss = strcmp(row->name, "bool_xor") == 0;
-    if (c->argument_count != expected && !(may_miss && c->argument_count + 1 == expected)) {
+    bool xor_of_two = c->argument_count == 2 && strcmp(row->name, "bool_xor") == 0;
+    if (c->argument_count != expected && !xor_of_two) {
         return fzn_problem_fail(p, CNS_E_INVALID, c->position, "%s: %u arguments, expected %u",
                                 row->name, (unsigned)c->argument_count, (unsigned)expected);
     }
@@ -351,10 +332,5 @@ cns_status fzn_problem_post(fzn_problem *p, const fzn_constraint *c) {
         return wrong_argument(p, status, c, c->argument_count);
     }
     status = cns_solver_add(p->solver, &out);
-    if (status != CNS_OK) {
-        char text[400];
-        cns_context_message(p->context, text, sizeof text);
-        return fzn_problem_fail(p, status, c->position, "%s: %s", row->name, text);
-    }
-    return CNS_OK;
+    return status == CNS_OK ? status : fzn_problem_refused(p, status, c->position, row->name);
 }

@@ -128,10 +128,27 @@ static cns_status reader_failed(fzn_problem *p, cns_status status) {
     return status;
 }
 
-static cns_status solver_failed(fzn_problem *p, cns_status status, uint64_t position) {
+cns_status fzn_problem_refused(fzn_problem *p, cns_status status, uint64_t position,
+                               const char *what) {
     char text[400];
     cns_context_message(p->context, text, sizeof text);
-    return fzn_problem_fail(p, status, position, "%s", text);
+    return fzn_problem_fail(p, status, position, "%s%s%s", what, what[0] ? ": " : "", text);
+}
+
+cns_status fzn_problem_reserve(fzn_problem *p, void *array, size_t element, size_t *capacity,
+                               size_t need) {
+    void **data = array;
+    if (need <= *capacity) {
+        return CNS_OK;
+    }
+    size_t wider = need + need / 2 + 16;
+    void *grown = cns_context_resize(p->context, *data, *capacity * element, wider * element);
+    if (grown == NULL) {
+        return CNS_E_NOMEM;
+    }
+    *data = grown;
+    *capacity = wider;
+    return CNS_OK;
 }
 
 /* ---- variables ------------------------------------------------------------------------------ */
@@ -165,7 +182,7 @@ static cns_status new_variable(fzn_problem *p, const fzn_declaration *d, cns_var
         status = cns_solver_new_int_ranges(p->solver, (const int64_t *)(const void *)d->ranges,
                                            d->range_count, name, out);
     }
-    return status == CNS_OK ? status : solver_failed(p, status, d->position);
+    return status == CNS_OK ? status : fzn_problem_refused(p, status, d->position, "");
 }
 
 /* A variable that is declared equal to something keeps its own domain as a constraint. */
@@ -181,7 +198,7 @@ static cns_status keep_domain(fzn_problem *p, const fzn_declaration *d, cns_var 
                                .i = {ranges},
                                .i_count = {(size_t)d->range_count * 2}};
     cns_status status = cns_solver_add(p->solver, &in);
-    return status == CNS_OK ? status : solver_failed(p, status, d->position);
+    return status == CNS_OK ? status : fzn_problem_refused(p, status, d->position, "");
 }
 
 static cns_status not_supported(fzn_problem *p, const fzn_declaration *d) {
@@ -202,7 +219,7 @@ static cns_status declare(fzn_problem *p, const fzn_declaration *d, uint32_t ind
     }
     cns_status status = fzn_problem_var(p, &d->value, &p->vars[index]);
     if (status != CNS_OK) {
-        return solver_failed(p, status, d->position);
+        return fzn_problem_refused(p, status, d->position, "");
     }
     return keep_domain(p, d, p->vars[index]);
 }

@@ -57,6 +57,13 @@ cns_status fzn_problem_write(fzn_problem *problem, fzn_write_fn write, void *use
 /* Sets the message "PATH: line N: ..." for a position in the text; returns `status`. */
 cns_status fzn_problem_fail(fzn_problem *problem, cns_status status, uint64_t position,
                             const char *format, ...);
+/* The same with what the solver said, behind "WHAT: " (or nothing, where it is empty). */
+cns_status fzn_problem_refused(fzn_problem *problem, cns_status status, uint64_t position,
+                               const char *what);
+/* Grows an array of the problem's to hold `need` elements; `array` is the address of its pointer.
+ */
+cns_status fzn_problem_reserve(fzn_problem *problem, void *array, size_t element, size_t *capacity,
+                               size_t need);
 /* The solver's variable for a value that is a variable or a constant. */
 cns_status fzn_problem_var(fzn_problem *problem, const fzn_value *value, cns_var *out);
 /* States one constraint of the file. */
