@@ -484,41 +484,6 @@ local function solve_puzzle(clues)
     return first, found
 end
 
-local function puzzles_by(solve)
-    return function(ctx)
-        local out = {}
-        for k, clues in ipairs(ctx.puzzles) do
-            local grid, found = solve(clues, 2)
-            out[k] = table.concat(grid) .. found
-        end
-        return out
-    end
-end
-
-local function sudoku_row(run)
-    local puzzles = math.max(1, count // 500)
-    run:compare {
-        name = "sudoku", items = puzzles, unit = "puzzles", rounds = rounds,
-        note = "sudokus without a clue to spare solved, and that there is one solution only; a "
-            .. "backtracking search made for sudokus, and the solver, its model made from Lua",
-        setup = function(ctx)
-            local random = stats.random(ctx.seed)
-            ctx.puzzles = {}
-            for k = 1, puzzles do ctx.puzzles[k] = sudoku.make(random) end
-        end,
-        base = {label = "plain Lua", run = puzzles_by(sudoku.solve)},
-        other = {label = "engine", run = puzzles_by(solve_puzzle)},
-        verify = function(a, b)
-            for k = 1, puzzles do
-                if a[k] ~= b[k] then
-                    return false, ("puzzle %d: %s and %s"):format(k, a[k], b[k])
-                end
-            end
-            return true
-        end,
-    }
-end
-
 local function solve_shop(shop)
     local solver = require "cns.solver"
     local model, ends, on = solver.model(), {}, {}
@@ -540,34 +505,59 @@ local function solve_shop(shop)
     return (model:solve()).objective
 end
 
-local function shops_by(solve)
-    return function(ctx)
-        local out = {}
-        for k, shop in ipairs(ctx.shops) do out[k] = solve(shop) end
-        return out
+-- One problem after the other, by a search made for them and by the solver; answers are compared
+-- as they are printed.
+local function solver_row(run, spec)
+    local function each(solve)
+        return function(ctx)
+            local out = {}
+            for k, problem in ipairs(ctx.problems) do out[k] = solve(problem) end
+            return out
+        end
     end
-end
-
-local function jobshop_row(run)
-    local shops = math.max(1, count // 2000)
     run:compare {
-        name = "job shop", items = shops, unit = "schedules", rounds = rounds,
-        note = "the shortest schedules of six jobs on six machines; branch and bound over active "
-            .. "schedules, and the solver, its model made from Lua",
+        name = spec.name, items = spec.items, unit = spec.unit, rounds = rounds, note = spec.note,
         setup = function(ctx)
             local random = stats.random(ctx.seed)
-            ctx.shops = {}
-            for k = 1, shops do ctx.shops[k] = jobshop.make(random, 6, 6) end
+            ctx.problems = {}
+            for k = 1, spec.items do ctx.problems[k] = spec.make(random) end
         end,
-        base = {label = "plain Lua", run = shops_by(jobshop.solve)},
-        other = {label = "engine", run = shops_by(solve_shop)},
+        base = {label = "plain Lua", run = each(spec.plain)},
+        other = {label = "engine", run = each(spec.engine)},
         verify = function(a, b)
-            for k = 1, shops do
-                if a[k] ~= b[k] then return false, ("shop %d: %s and %s"):format(k, a[k], b[k]) end
+            for k = 1, spec.items do
+                if a[k] ~= b[k] then
+                    return false, ("%s %d: %s and %s"):format(spec.name, k, a[k], b[k])
+                end
             end
             return true
         end,
     }
+end
+
+local function sudoku_row(run)
+    local function with_count(solve)
+        return function(clues)
+            local grid, found = solve(clues, 2)
+            return table.concat(grid) .. found
+        end
+    end
+    solver_row(run, {
+        name = "sudoku", items = math.max(1, count // 500), unit = "puzzles",
+        note = "sudokus without a clue to spare solved, and that there is one solution only; a "
+            .. "backtracking search made for sudokus, and the solver, its model made from Lua",
+        make = sudoku.make, plain = with_count(sudoku.solve), engine = with_count(solve_puzzle),
+    })
+end
+
+local function jobshop_row(run)
+    solver_row(run, {
+        name = "job shop", items = math.max(1, count // 2000), unit = "schedules",
+        note = "the shortest schedules of six jobs on six machines; branch and bound over active "
+            .. "schedules, and the solver, its model made from Lua",
+        make = function(random) return jobshop.make(random, 6, 6) end,
+        plain = jobshop.solve, engine = solve_shop,
+    })
 end
 
 local result = bench.new {title = "Benchmarks: plain Lua 5.4 against the engine"}

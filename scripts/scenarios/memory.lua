@@ -4,41 +4,11 @@
 -- pattern, and under it 100 transforms of 1000 points. Each transform is checked by its inverse and
 -- by one bin summed from the definition; afterwards every byte of the blocks is compared.
 
-local cns = require "cns"
 local stats = require "cns.stats"
 local fft = require "scenarios.fft"
+local pressure = require "scenarios.pressure"
 
-local chunk = 64 * 1024
 local points = 1000
-
--- What chunk number `index` of block `block` must hold: no two chunks are alike.
-local function expected(ctx, block, index, size)
-    return (string.pack("<I8I8", block, index) .. ctx.tail):sub(1, size)
-end
-
-local function each_chunk(size, fn)
-    for index = 0, (size - 1) // chunk do
-        local at = index * chunk
-        fn(index, at + 1, math.min(chunk, size - at))
-    end
-end
-
-local function fill_blocks(ctx, count, total)
-    local random = stats.random(ctx.seed)
-    local bytes = {}
-    for i = 1, chunk - 16 do bytes[i] = string.char(random(256) - 1) end
-    ctx.tail = table.concat(bytes)
-    ctx.heap = cns.heap {tag = "memory pressure"}
-    ctx.blocks = {}
-    for b = 1, count do
-        local size = b < count and total // count or total - (count - 1) * (total // count)
-        local block = ctx.heap:alloc(size)
-        ctx.blocks[b] = block
-        each_chunk(size, function(index, at, length)
-            block:write(expected(ctx, b, index, length), at)
-        end)
-    end
-end
 
 local function signal(seed)
     local random = stats.random(seed)
@@ -78,22 +48,15 @@ end
 
 -- Every byte, and the heap's own account.
 local function check_blocks(ctx, checks)
-    local wrong, compared = 0, 0
-    for b, block in ipairs(ctx.blocks) do
-        each_chunk(#block, function(index, at, length)
-            compared = compared + length
-            if block:read(at, length) ~= expected(ctx, b, index, length) then wrong = wrong + 1 end
-        end)
-    end
-    checks:check("every block still holds its pattern", wrong == 0 and compared == ctx.total,
-        ("%d bytes of %d blocks compared, %d chunks differ"):format(compared, #ctx.blocks, wrong))
-    local live = ctx.heap:stats()
-    checks:check("the heap accounts for every block", live.live_count == #ctx.blocks
-        and live.live_bytes >= ctx.total, ("%d blocks, %d bytes live"):format(live.live_count,
+    local heap, blocks = ctx.held.heap, ctx.held.blocks
+    checks:check("every block still holds its pattern", ctx.held:compare())
+    local live = heap:stats()
+    checks:check("the heap accounts for every block", live.live_count == #blocks
+        and live.live_bytes >= ctx.held.total, ("%d blocks, %d bytes live"):format(live.live_count,
         live.live_bytes))
-    for _, block in ipairs(ctx.blocks) do block:free() end
-    checks:equal("blocks left after freeing", ctx.heap:stats().live_count, 0)
-    ctx.heap:check()
+    for _, block in ipairs(blocks) do block:free() end
+    checks:equal("blocks left after freeing", heap:stats().live_count, 0)
+    heap:check()
 end
 
 ---@param scale number
@@ -107,9 +70,8 @@ return function(scale)
             total / 2 ^ 20, blocks, points),
         operations = math.max(1, math.ceil(100 * scale)), warmup = 2, verify = verify,
         setup = function(ctx)
-            ctx.total = total
             ctx.forward, ctx.inverse = fft.plan(points), fft.plan(points, true)
-            fill_blocks(ctx, blocks, total)
+            ctx.held = pressure.hold(total, blocks, ctx.seed, "memory pressure")
         end,
         work = function(ctx, i)
             local re, im = signal(ctx.seed + i)
@@ -118,8 +80,7 @@ return function(scale)
         end,
         after = check_blocks,
         teardown = function(ctx)
-            ctx.blocks = nil
-            if ctx.heap then ctx.heap:close() end
+            if ctx.held then ctx.held:close() end
         end,
         -- What was asked for must be resident, at any scale.
         thresholds = {"success = 100%", scale >= 1 and "rss > 1 GiB"

@@ -5,8 +5,6 @@
 -- by dynamic programming, by the rules of the puzzle, or because the instance was made to have no
 -- solution.
 
-local chunk, blocks = 1 << 20, 16
-
 -- ---- instances: the same on a worker and where they are verified --------------------------------
 
 -- Items with weights and profits, and a capacity of half the weights.
@@ -271,38 +269,10 @@ end
 
 -- ---- the pressure -------------------------------------------------------------------------------
 
-local held = {} -- the heap and its blocks: of this thread, so not in what tasks are given
-
-local function pattern(block, index)
-    return (string.pack("<I8I8", block, index) .. held.tail):sub(1, chunk)
-end
-
-local function setup(total)
-    return function(ctx)
-        local cns, random, bytes = require "cns", require "cns.stats".random(ctx.seed), {}
-        for i = 1, 4096 do bytes[i] = string.char(random(256) - 1) end
-        held.tail = table.concat(bytes):rep(chunk // 4096)
-        held.heap, held.blocks = cns.heap {tag = "solving"}, {}
-        for b = 1, blocks do
-            local block = held.heap:alloc(math.max(1, total // blocks // chunk) * chunk)
-            held.blocks[b] = block
-            for index = 0, #block // chunk - 1 do
-                block:write(pattern(b, index), index * chunk + 1)
-            end
-        end
-    end
-end
+local held -- of this thread, so not in what tasks are given
 
 local function after(_, checks)
-    local wrong, compared = 0, 0
-    for b, block in ipairs(held.blocks) do
-        for index = 0, #block // chunk - 1 do
-            compared = compared + chunk
-            if block:read(index * chunk + 1, chunk) ~= pattern(b, index) then wrong = wrong + 1 end
-        end
-    end
-    checks:check("the memory held beside the solvers is as it was", wrong == 0 and compared > 0,
-        ("%d MiB compared, %d chunks differ"):format(compared >> 20, wrong))
+    checks:check("the memory held beside the solvers is as it was", held:compare())
 end
 
 ---@param scale number
@@ -316,11 +286,13 @@ return function(scale, options)
             total >> 20),
         operations = math.max(5, math.ceil(500 * scale)), warmup = 5,
         workers = options and options.workers or 32,
-        setup = setup(total), work = work, verify = verify, after = after,
+        setup = function(ctx)
+            held = require "scenarios.pressure".hold(total, 16, ctx.seed, "solving")
+        end,
+        work = work, verify = verify, after = after,
         teardown = function()
-            held.blocks = nil
-            if held.heap then held.heap:close() end
-            held.heap = nil
+            if held then held:close() end
+            held = nil
         end,
         thresholds = {"success = 100%"},
     }
