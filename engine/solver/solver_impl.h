@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/solver_impl.h - what the public solver is made of, for its files only.
+ */
+#ifndef CNS_SOLVER_IMPL_H
+#define CNS_SOLVER_IMPL_H
+
+#include "solver/parallel.h"
+#include "solver/proof.h"
+
+/* Ticks between looks at the clock and at cancellation. */
+#define CNS_SOLVER_SLICE UINT64_C(50000)
+
+struct cns_solver {
+    cns_context *host;    /* the caller's */
+    cns_context *context; /* inside it, of this solver alone: its memory and its limit */
+    cns_model model;
+    cns_worker own;       /* what searches on the thread that steps */
+    cns_team *team;       /* with several workers, once they have joined */
+    uint64_t alone_until; /* ticks: then they do */
+    cns_solve_options options;
+    cns_executor executor;
+    uint64_t seed;
+    bool begun;    /* the first step was taken */
+    bool loaded;   /* the state is up to the model */
+    bool torn;     /* memory or a limit stopped what cannot be stopped halfway: the state is of no
+                    * use, and is made anew from the model */
+    bool narrowed; /* solutions were excluded, or an objective bounded: what was learnt since holds
+                    * for what is left only */
+    bool changed_options;
+    bool at_solution;
+    bool complete;
+    uint64_t began; /* clock of the first step */
+    uint64_t setup_time, search_time;
+    uint64_t conflicts_before; /* of the limit's period */
+    int64_t *values;           /* of the last solution */
+    int64_t *candidate;        /* values that are being judged */
+    uint32_t value_count, value_capacity, candidate_capacity;
+    bool has_solution;
+    int64_t objective;
+    uint64_t solutions;
+    cns_var *assumptions;
+    uint32_t assumption_count, assumption_capacity;
+    cns_var *core;
+    uint32_t core_count, core_capacity;
+    bool core_valid;
+    _Atomic bool cancelled;
+    cns_proof *proof; /* NULL: none is written */
+};
+
+/* Every call but the destructor takes NULL for an error. */
+#define CNS_SOLVER_NEED(solver)                                                                    \
+    do {                                                                                           \
+        if ((solver) == NULL) {                                                                    \
+            return CNS_E_INVALID;                                                                  \
+        }                                                                                          \
+    } while (0)
+
+/* What a change of the problem makes of earlier answers; passes `status` on. */
+cns_status cns_solver_changed(cns_solver *solver, cns_status status);
+/* For arrays of the solver's own, which the state's status is not about. */
+cns_status cns_solver_grow(const cns_solver *solver, void *array, size_t element,
+                           uint32_t *capacity, size_t need);
+cns_status cns_solver_no_output(const cns_solver *solver, const char *function);
+cns_status cns_solver_no_variable(const cns_solver *solver, const char *function, cns_var var);
+
+/* Sends the other workers away. */
+void cns_solver_dismiss(cns_solver *solver);
+/* Brings the state up to the model. */
+cns_status cns_solver_prepare(cns_solver *solver);
+/* What takes long looks at the limits itself: while loading always; in a search it must not stop
+ * at the root, where nothing can be undone. */
+void cns_solver_watch_limits(cns_solver *solver, uint8_t polling);
+bool cns_solver_is_limit(cns_status status);
+bool cns_solver_limit_reached(const cns_solver *solver);
+/* After a failure. Memory that gave out above the root leaves the state usable there; what happens
+ * at the root cannot be undone. */
+cns_status cns_solver_recover(cns_solver *solver, cns_status status);
+
+/* What a proof cannot cover is refused before it is searched. */
+cns_status cns_solver_allow_proof(const cns_solver *solver);
+/* The search is exhausted; what is told of a single solution without a goal proves nothing. */
+cns_status cns_solver_conclude_proof(cns_solver *solver, const cns_search *search);
+
+#endif
