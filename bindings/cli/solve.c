@@ -28,7 +28,6 @@ enum {
 
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND (1000 * MILLISECOND)
-#define STEP_TICKS UINT64_C(20000000) /* between looks at the progress */
 
 static const cli_option solve_options[] = {
     {ALL, "--all-solutions", 'a', NULL, "all solutions; of an optimisation, each better one"},
@@ -123,16 +122,11 @@ static void print_solution(const solve_job *job) {
     fflush(stdout);
 }
 
-static void progress(const solve_job *job, uint64_t *due) {
-    uint64_t now = solve_clock();
-    if (!job->request->verbose || now < *due) {
-        return;
-    }
-    *due = now + SECOND;
+static void print_progress(const solve_job *job) {
     cns_solver_stats stats;
     cns_solver_get_stats(job->solver, &stats);
     fprintf(stderr, "%% %.1f s: %" PRIu64 " failures, %" PRIu64 " restarts, %" PRIu64 " nogoods",
-            (double)(now - job->request->began) / 1e9, stats.failures, stats.restarts,
+            (double)(solve_clock() - job->request->began) / 1e9, stats.failures, stats.restarts,
             stats.learnt_now);
     if (job->goal != CNS_SATISFY && stats.has_solution) {
         fprintf(stderr, ", objective %" PRId64 ", bound %" PRId64, stats.objective, stats.bound);
@@ -168,33 +162,54 @@ static cns_status set_options(solve_job *job) {
     return cns_solver_set_options(job->solver, &job->options);
 }
 
-/* Steps until the end; *found: there is a solution, *pending: it is not printed yet. */
-static cns_status steps(solve_job *job, cns_outcome *outcome, bool *found, bool *pending) {
-    const solve_request *r = job->request;
-    bool show = job->goal == CNS_SATISFY || r->all || r->intermediate || r->solutions > 0;
-    int64_t wanted = r->solutions > 0                      ? r->solutions
-                     : job->goal == CNS_SATISFY && !r->all ? 1
-                                                           : INT64_MAX;
-    uint64_t due = solve_clock() + SECOND;
-    for (;;) {
-        cns_status status = cns_solver_step(job->solver, STEP_TICKS, outcome);
-        if (status != CNS_OK) {
-            return status;
-        }
-        progress(job, &due);
-        if (*outcome == CNS_SOLUTION) {
-            *found = true;
-            *pending = !show;
-            if (show) {
-                print_solution(job);
-            }
-            if (--wanted == 0 || ferror(stdout) || solve_must_stop((void *)r)) {
-                return CNS_OK;
-            }
-        } else if (*outcome != CNS_RUNNING) {
-            return CNS_OK;
-        }
+/* What is shown, and what is kept for the end. */
+typedef struct report {
+    solve_job *job;
+    bool show;      /* solutions as they are found */
+    int64_t wanted; /* solutions before the search stops */
+    bool found;     /* one */
+    bool pending;   /* it is not printed yet */
+} report;
+
+static int on_solution(void *user, cns_solver *solver) {
+    report *r = user;
+    (void)solver;
+    r->found = true;
+    r->pending = !r->show;
+    if (r->show) {
+        print_solution(r->job);
     }
+    return --r->wanted == 0 || ferror(stdout) || solve_must_stop((void *)r->job->request);
+}
+
+static int on_progress(void *user, cns_solver *solver) {
+    const report *r = user;
+    (void)solver;
+    print_progress(r->job);
+    return 0;
+}
+
+static report start_report(solve_job *job) {
+    const solve_request *r = job->request;
+    bool one = job->goal == CNS_SATISFY && !r->all;
+    return (report){
+        .job = job,
+        .show = job->goal == CNS_SATISFY || r->all || r->intermediate || r->solutions > 0,
+        .wanted = r->solutions > 0 ? r->solutions
+                  : one            ? 1
+                                   : INT64_MAX,
+    };
+}
+
+static cns_status run(report *report, cns_outcome *outcome) {
+    const cns_solver_events events = {
+        .size = sizeof events,
+        .interval = SECOND,
+        .solution = on_solution,
+        .progress = report->job->request->verbose ? on_progress : NULL,
+        .user = report,
+    };
+    return cns_solver_run(report->job->solver, &events, outcome);
 }
 
 /* The threads of --parallel; they live as long as the search. */
@@ -253,8 +268,7 @@ int solve_search(solve_job *job) {
     cns_tasks *tasks = NULL;
     FILE *proof = NULL;
     cns_executor executor;
-    bool found = false;
-    bool pending = false;
+    report report = start_report(job);
     cns_outcome outcome = CNS_RUNNING;
     job->loaded = solve_clock();
     atomic_store(&running, job->solver);
@@ -270,16 +284,16 @@ int solve_search(solve_job *job) {
         status = set_options(job);
     }
     if (status == CNS_OK) {
-        status = steps(job, &outcome, &found, &pending);
+        status = run(&report, &outcome);
     }
     atomic_store(&running, (cns_solver *)NULL);
     status = close_proof(job, proof, status);
-    if (pending) {
+    if (report.pending) {
         print_solution(job);
     }
     if (status == CNS_OK && outcome == CNS_COMPLETE) {
-        fputs(found ? job->format->complete : job->format->infeasible, stdout);
-    } else if (!found) {
+        fputs(report.found ? job->format->complete : job->format->infeasible, stdout);
+    } else if (!report.found) {
         fputs(job->format->unknown, stdout);
     }
     if (job->request->statistics) {

@@ -5,20 +5,38 @@
  *
  * A step runs in slices, with a look at the host's stop between two. No script runs within an
  * engine call; but any call that allocates in Lua may run a finaliser that closes the solver, so
- * the engine's object is looked up after the last of those (`live`).
+ * the engine's object is looked up after the last of those (`live`). With several workers this
+ * thread takes part in a pool's work, so other Lua code may run in the middle of a step, in this
+ * very state: it finds the solver busy. The pool's object is the solver's user value.
  */
 #include <string.h>
 
+#include "tasks.h"
 #include "watch.h"
 
 #define NAME "cns.solver"
-#define SLICE UINT64_C(400000)      /* ticks between two polls */
-#define SHORT_SLICE UINT64_C(50000) /* ... where a budget of time is to be kept */
+#define SLICE UINT64_C(400000)       /* ticks between two polls */
+#define SHORT_SLICE UINT64_C(50000)  /* ... where a budget of time is to be kept */
+#define TEAM_SLICE UINT64_C(4000000) /* ... where workers have to meet at its end */
 
 typedef struct solver_object {
     lcns_object base;
     cns_solver *solver; /* NULL while being made */
+    bool team;          /* several workers: the user value is their pool */
+    bool stepping;
 } solver_object;
+
+static void refuse_busy(lua_State *L, const solver_object *self) {
+    if (self->stepping) {
+        luaL_error(L, NAME " is searching");
+    }
+}
+
+static solver_object *idle_self(lua_State *L) {
+    solver_object *self = lcns_self(L);
+    refuse_busy(L, self);
+    return self;
+}
 
 static cns_solver *live(lua_State *L, const solver_object *self) {
     if (!self->base.shared) {
@@ -101,7 +119,7 @@ static int push_var(lua_State *L, cns_status status, const cns_var *var) {
 
 /* raw:int(low, high, name?) or raw:int(ranges, name?) */
 static int solver_int(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     cns_var var = 0;
     if (lua_type(L, 2) == LUA_TTABLE) {
         const char *name = luaL_optstring(L, 3, NULL);
@@ -120,21 +138,21 @@ static int solver_int(lua_State *L) {
 }
 
 static int solver_bool(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     cns_var var = 0;
     const char *name = luaL_optstring(L, 2, NULL);
     return push_var(L, cns_solver_new_bool(live(L, self), name, &var), &var);
 }
 
 static int solver_constant(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     cns_var var = 0;
     lua_Integer value = lcns_check_range(L, 2, LUA_MININTEGER, LUA_MAXINTEGER);
     return push_var(L, cns_solver_constant(self->solver, value, &var), &var);
 }
 
 static int solver_bounds(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     int64_t low = 0, high = 0;
     lcns_ok(L, cns_solver_bounds(self->solver, check_var(L, 2), &low, &high));
     lua_pushinteger(L, low);
@@ -143,20 +161,20 @@ static int solver_bounds(lua_State *L) {
 }
 
 static int solver_name(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     lua_pushstring(L, cns_solver_variable_name(self->solver, check_var(L, 2)));
     return 1;
 }
 
 static int solver_counts(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     lua_pushinteger(L, cns_solver_variable_count(self->solver));
     lua_pushinteger(L, cns_solver_constraint_count(self->solver));
     return 2;
 }
 
 static int solver_output(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     lcns_ok(L, cns_solver_mark_output(self->solver, check_var(L, 2)));
     return 0;
 }
@@ -228,7 +246,7 @@ static void read_constraint(lua_State *L, cns_constraint *c) {
 /* raw:add(kind, {v0, ...}?, {i0, ...}?, condition?, literal?, name?, redundant?) */
 static int solver_add(lua_State *L) {
     static const char *const conditions[] = {"always", "if", "iff"};
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     lua_settop(L, 8);
     luaL_checkstack(L, 16, NAME);
     cns_constraint c = {.size = sizeof c};
@@ -249,7 +267,7 @@ static int solver_add(lua_State *L) {
 
 static int solver_goal(lua_State *L) {
     static const char *const goals[] = {"satisfy", "minimize", "maximize"};
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     cns_goal goal = (cns_goal)check_choice(L, 2, goals, 3);
     cns_var var = goal == CNS_SATISFY ? 0 : check_var(L, 3);
     lcns_ok(L, cns_solver_set_goal(live(L, self), goal, var));
@@ -263,7 +281,7 @@ static int solver_search(lua_State *L) {
     static const char *const value_rules[] = {
         "min",   "max",           "middle",   "median",        "ascending",    "random",
         "split", "reverse_split", "interval", "outdomain_min", "outdomain_max"};
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     int var_rule = check_choice(L, 3, var_rules, sizeof var_rules / sizeof *var_rules);
     int value_rule = check_choice(L, 4, value_rules, sizeof value_rules / sizeof *value_rules);
     size_t count;
@@ -274,7 +292,7 @@ static int solver_search(lua_State *L) {
 }
 
 static int solver_hint(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     lua_Integer value = lcns_check_range(L, 3, LUA_MININTEGER, LUA_MAXINTEGER);
     lcns_ok(L, cns_solver_hint(self->solver, check_var(L, 2), value));
     return 0;
@@ -302,14 +320,38 @@ static double option_number(lua_State *L, const char *key) {
     return number;
 }
 
+/* How many workers there are to be; pushes the pool of `tasks`, or the default one where only
+ * `workers` is given, or nil. */
+static uint32_t option_workers(lua_State *L, cns_executor *executor) {
+    lua_Integer workers = 1;
+    bool counted = lcns_option_integer(L, 2, "workers", 1, UINT32_MAX, &workers);
+    if (lcns_option_push(L, 2, "tasks")) {
+        if (!lcns_test(L, -1, LCNS_POOL_TYPE)) {
+            lcns_option_fail(L, 2, "tasks", LCNS_POOL_TYPE);
+        }
+    } else if (workers > 1) {
+        lua_pop(L, 1);
+        lcns_push_pool(L, lcns_pool_default(L));
+    }
+    if (!lua_isnil(L, -1)) {
+        lcns_stay stay; /* raises when the pool is closed */
+        lcns_stay_check(L, lua_gettop(L), &stay);
+        workers = counted ? workers : stay.pool->worker_count;
+        cns_tasks_executor(stay.pool->tasks, executor);
+        lcns_stay_end(&stay);
+    }
+    return (uint32_t)workers;
+}
+
 /* Gives the limit on time in seconds, where there is one. */
 static int solver_options(lua_State *L) {
-    static const char *const known[] = {"time",          "conflicts",    "strategy", "restart",
-                                        "restart_scale", "restart_base", "all",      NULL};
+    static const char *const known[] = {"time",          "conflicts",     "strategy", "restart",
+                                        "restart_scale", "restart_base",  "all",      "workers",
+                                        "tasks",         "deterministic", NULL};
     static const char *const strategies[] = {"default", "fixed", "free"};
     static const char *const restarts[] = {"default", "none",     "luby", "geometric",
                                            "linear",  "constant", "lbd"};
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     lua_settop(L, 2);
     lcns_options(L, 2, known);
     cns_solve_options options = {.size = sizeof options};
@@ -327,7 +369,13 @@ static int solver_options(lua_State *L) {
     options.strategy = (cns_strategy)option_choice(L, "strategy", strategies, 3);
     options.restart = (cns_restart_policy)option_choice(L, "restart", restarts, 7);
     options.all_solutions = lcns_option_boolean(L, 2, "all", false);
+    options.deterministic = lcns_option_boolean(L, 2, "deterministic", false);
+    cns_executor executor = {0};
+    options.workers = option_workers(L, &executor);
+    options.executor = options.workers > 1 ? &executor : NULL;
     lcns_ok(L, cns_solver_set_options(live(L, self), &options));
+    lua_setiuservalue(L, 1, 1);
+    self->team = options.workers > 1;
     if (options.time_limit == 0) {
         return 0;
     }
@@ -336,19 +384,33 @@ static int solver_options(lua_State *L) {
 }
 
 static int solver_assume(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     size_t count;
     const cns_var *literals = check_vars(L, 2, &count);
     lcns_ok(L, cns_solver_assume(live(L, self), literals, count));
     return 0;
 }
 
+/* One slice; `pool`: the stack index of the workers' pool. */
+static cns_status step_once(lua_State *L, solver_object *self, int pool, uint64_t ticks,
+                            cns_outcome *outcome) {
+    lcns_stay stay = {0};
+    if (self->team) {
+        lcns_stay_check(L, pool, &stay);
+    }
+    self->stepping = true;
+    cns_status status = cns_solver_step(self->solver, ticks, outcome);
+    self->stepping = false;
+    lcns_stay_end(&stay);
+    return status;
+}
+
 /* Slices until the outcome, or until `ticks` are used up or `end`, on the clock, is there. */
-static cns_outcome run_slices(lua_State *L, const solver_object *self, uint64_t ticks,
-                              uint64_t end) {
+static cns_outcome run_slices(lua_State *L, solver_object *self, uint64_t ticks, uint64_t end) {
     cns_outcome outcome = CNS_RUNNING;
-    uint64_t whole = end == UINT64_MAX ? SLICE : SHORT_SLICE;
-    cns_solver *solver = self->solver;
+    uint64_t whole = end != UINT64_MAX ? SHORT_SLICE : self->team ? TEAM_SLICE : SLICE;
+    lua_getiuservalue(L, 1, 1);
+    int pool = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     lcns_watch watch = lcns_watch_begin(self->base.shared, lua_tothread(L, -1), lcns_seat_of(L));
     while (outcome == CNS_RUNNING && ticks > 0) {
@@ -357,7 +419,7 @@ static cns_outcome run_slices(lua_State *L, const solver_object *self, uint64_t 
             luaL_error(L, "interrupted: %s", cns_status_text(stop));
         }
         uint64_t slice = ticks < whole ? ticks : whole;
-        lcns_ok(L, cns_solver_step(solver, slice, &outcome));
+        lcns_ok(L, step_once(L, self, pool, slice, &outcome));
         ticks -= slice;
         if (end != UINT64_MAX && lcns_now_ns() >= end) {
             break;
@@ -369,7 +431,7 @@ static cns_outcome run_slices(lua_State *L, const solver_object *self, uint64_t 
 /* raw:step(ticks?, seconds?): both are budgets; without any, until there is something to say. */
 static int solver_step(lua_State *L) {
     static const char *const outcomes[] = {"running", "solution", "complete", "stopped"};
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     uint64_t ticks = UINT64_MAX, end = UINT64_MAX;
     if (!lua_isnoneornil(L, 2)) {
         ticks = (uint64_t)lcns_check_range(L, 2, 1, LUA_MAXINTEGER);
@@ -388,7 +450,7 @@ static int solver_cancel(lua_State *L) {
 }
 
 static int solver_restart(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     lcns_ok(L, cns_solver_restart(self->solver));
     return 0;
 }
@@ -396,7 +458,7 @@ static int solver_restart(lua_State *L) {
 /* ---- results --------------------------------------------------------------------------------- */
 
 static int solver_value(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     int64_t value = 0;
     cns_status status = cns_solver_value(self->solver, check_var(L, 2), &value);
     if (status == CNS_E_NOTFOUND) {
@@ -410,7 +472,7 @@ static int solver_value(lua_State *L) {
 
 /* Of variables 0..count - 1, variable k at k + 1; nil before the first solution. */
 static int solver_values(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     uint32_t all = cns_solver_variable_count(self->solver);
     lua_Integer count = luaL_opt(L, luaL_checkinteger, 2, all);
     luaL_argcheck(L, count >= 0 && count <= (lua_Integer)all, 2, "more values than variables");
@@ -432,7 +494,7 @@ static int solver_values(lua_State *L) {
 
 /* The assumptions at fault, not minimised: that takes searches, which `step` can interrupt. */
 static int solver_core(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     const cns_var *literals = NULL;
     size_t count = 0;
     cns_status status = cns_solver_core(self->solver, 0, &literals, &count);
@@ -462,7 +524,7 @@ static void set_seconds(lua_State *L, const char *key, uint64_t nanoseconds) {
 }
 
 static int solver_stats(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     cns_solver_stats s = {0};
     cns_solver_get_stats(self->solver, &s);
     lua_createtable(L, 0, 24);
@@ -496,7 +558,7 @@ static int solver_stats(lua_State *L) {
 
 /* true, or false and which constraint fails. */
 static int solver_check_values(lua_State *L) {
-    const solver_object *self = lcns_self(L);
+    const solver_object *self = idle_self(L);
     size_t count;
     const int64_t *values = check_ints(L, 2, &count);
     cns_status status = cns_solver_check_values(live(L, self), values, count);
@@ -513,7 +575,7 @@ static int solver_check_values(lua_State *L) {
 }
 
 static int solver_check(lua_State *L) {
-    solver_object *self = lcns_self(L);
+    solver_object *self = idle_self(L);
     lcns_ok(L, cns_solver_check(self->solver));
     return 0;
 }
@@ -537,7 +599,11 @@ static int solver_tostring(lua_State *L) {
 
 static int solver_close(lua_State *L) {
     lcns_shared *shared;
-    solver_object *self = lcns_begin_close(L, NAME, &shared);
+    solver_object *self = lcns_test(L, 1, NAME);
+    if (self) {
+        refuse_busy(L, self);
+    }
+    self = lcns_begin_close(L, NAME, &shared);
     if (self) {
         cns_solver_destroy(self->solver);
         self->solver = NULL;

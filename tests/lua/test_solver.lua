@@ -885,6 +885,93 @@ local function searches(test)
 end
 
 ---------------------------------------------------------------------------------------------------
+-- Several workers
+
+-- A random 3-SAT formula with more clauses than the threshold of 4.26 a variable; the objective is
+-- how many of them are broken, which takes long enough for other workers to join.
+local function broken_clauses(seed, n, m)
+    local random = seed
+    local function below(limit)
+        random = (random * 1103515245 + 12345) % 2147483648
+        return random // 65536 % limit
+    end
+    local model = solver.model {seed = seed}
+    local x, broken = model:bools(n, "x"), {}
+    for k = 1, m do
+        local clause
+        for _ = 1, 3 do
+            local v = x[1 + below(n)]
+            local literal = below(2) == 0 and v or ~v
+            clause = clause and clause | literal or literal
+        end
+        broken[k] = ~clause
+    end
+    model:minimize(solver.sum(broken))
+    return model
+end
+
+local function teams(test)
+    test("several workers find the same optimum, on any pool", function(t)
+        local pool <close> = cns.tasks.new {workers = 2}
+        for seed = 1, 2 do
+            local one, status = broken_clauses(seed, 30, 200):solve()
+            t.equal(status, "optimal")
+            for _, options in ipairs {
+                {workers = 2}, {tasks = pool}, {workers = 3, tasks = pool, deterministic = true},
+            } do
+                local model = broken_clauses(seed, 30, 200)
+                local s, came = model:solve(options)
+                t.equal(came, "optimal")
+                t.equal(s.objective, one.objective)
+                t.equal(select(2, model:solve()), "optimal", "and alone again")
+            end
+        end
+    end)
+
+    test("the deterministic mode repeats itself", function(t)
+        local function run()
+            local model = broken_clauses(7, 30, 200)
+            local list = {}
+            for s in model:solutions {workers = 2, deterministic = true} do
+                list[#list + 1] = s.objective
+            end
+            return table.concat(list, " ") .. ": " .. model:stats().failures
+        end
+        t.equal(run(), run())
+    end)
+
+    test("a pool that is closed is missed, one that works is not in the way", function(t)
+        local model = broken_clauses(3, 30, 200)
+        local pool = cns.tasks.new {workers = 2}
+        t.equal(model:step {ticks = 1000, tasks = pool}, "running")
+        pool:close()
+        t.raises("closed", model.step, model, {ms = 1})
+        t.raises("closed", model.solve, model, {tasks = pool})
+        t.raises("cns.tasks.pool", model.solve, model, {tasks = 3})
+        t.raises("workers", model.solve, model, {workers = 0})
+        t.raises("2000 workers", model.solve, model, {workers = 2000})
+        local limit = model:solve {time = "50 ms", workers = 2}
+        t.ok(limit == nil or limit.objective >= 0)
+        t.equal(select(2, model:solve()), "optimal")
+    end)
+
+    test("models searched inside tasks by the same pool's workers", function(t)
+        local pool <close> = cns.tasks.new {workers = 2}
+        local function inside(seed, make)
+            local s, status = make(seed, 30, 180):solve {workers = 2,
+                tasks = require "cns".tasks.default()}
+            return s.objective .. status
+        end
+        local futures = {}
+        for k = 1, 4 do futures[k] = pool:spawn(inside, k, broken_clauses) end
+        for k = 1, 4 do
+            local s = broken_clauses(k, 30, 180):solve()
+            t.equal(futures[k]:await(), s.objective .. "optimal")
+        end
+    end)
+end
+
+---------------------------------------------------------------------------------------------------
 -- What should not be
 
 local function hostile(test)
@@ -1194,5 +1281,6 @@ return function(test)
     named(test)
     known(test)
     searches(test)
+    teams(test)
     hostile(test)
 end

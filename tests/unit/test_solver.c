@@ -164,6 +164,7 @@ START_TEST(no_solver_is_no_crash) {
     ck_assert_uint_eq(cns_solver_constraint_count(NULL), 0);
     ck_assert_ptr_null(cns_solver_variable_name(NULL, 0));
     ck_assert_int_eq(cns_solver_step(NULL, 0, &outcome), CNS_E_INVALID);
+    ck_assert_int_eq(cns_solver_run(NULL, NULL, &outcome), CNS_E_INVALID);
     ck_assert_int_eq(cns_solver_restart(NULL), CNS_E_INVALID);
     ck_assert_int_eq(cns_solver_check(NULL), CNS_E_INVALID);
     ck_assert_str_eq(cns_constraint_kind_name((cns_constraint_kind)-3), "unknown");
@@ -575,6 +576,115 @@ START_TEST(options_may_change_at_a_solution) {
 }
 END_TEST
 
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+typedef struct listener {
+    uint32_t solutions, calls;
+    uint32_t stop_at; /* the call that ends the run; 0: none */
+} listener;
+
+static int count_solution(void *user, cns_solver *solver) {
+    listener *l = user;
+    ck_assert_int_eq(cns_solver_value(solver, 0, &(int64_t){0}), CNS_OK);
+    return ++l->solutions == l->stop_at;
+}
+
+static int count_progress(void *user, cns_solver *solver) {
+    listener *l = user;
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    ck_assert_uint_ge(stats.solutions, l->calls);
+    return ++l->calls == l->stop_at;
+}
+
+/* A run that its listener ends at each solution in turn sees what one without an end sees. */
+START_TEST(a_run_tells_every_solution) {
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        cns_context *context = support_context();
+        solutions all;
+        enumerate(&all, context, seed, 0);
+        listener l = {0};
+        const cns_solver_events events = {
+            .size = sizeof events, .solution = count_solution, .user = &l};
+        cns_solver *s = random_solver(context, seed, 0);
+        const cns_solve_options options = free_search(true);
+        cns_solver_set_options(s, &options);
+        cns_outcome outcome = CNS_STOPPED;
+        for (uint32_t runs = 0; outcome == CNS_STOPPED; runs++) {
+            ck_assert_uint_eq(l.solutions, runs);
+            l.stop_at = seed % 2 != 0 ? 0 : l.solutions + 1;
+            support_status(context, CNS_OK, cns_solver_run(s, &events, &outcome));
+        }
+        ck_assert_int_eq(outcome, CNS_COMPLETE);
+        ck_assert_uint_eq(l.solutions, all.count);
+        support_status(context, CNS_OK, cns_solver_run(s, NULL, &outcome));
+        ck_assert_int_eq(outcome, CNS_COMPLETE);
+        cns_solver_destroy(s);
+        forget(&all);
+        support_context_destroy(context);
+    }
+}
+END_TEST
+
+START_TEST(a_run_tells_its_progress) {
+    cns_context *context = support_context();
+    cns_solver *s = new_solver(context, 1);
+    listener l = {.stop_at = 3};
+    const cns_solver_events events = {
+        .size = sizeof events, .interval = 1, .progress = count_progress, .user = &l};
+    for (int k = 0; k < 12; k++) {
+        ck_assert_int_eq(cns_solver_new_int(s, 0, 9, NULL, &(cns_var){0}), CNS_OK);
+    }
+    const cns_solve_options options = free_search(true);
+    cns_solver_set_options(s, &options);
+    cns_outcome outcome;
+    support_status(context, CNS_OK, cns_solver_run(s, &events, &outcome));
+    ck_assert_int_eq(outcome, CNS_STOPPED);
+    ck_assert_uint_eq(l.calls, 3);
+    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION); /* it goes on from there */
+    cns_solver_destroy(s);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* A constraint of the listener's own: the sum of six digits shall be 40, which it says only when it
+ * sees another sum. */
+static int cut_off(void *user, cns_solver *solver) {
+    int64_t sum = 0;
+    cns_var x[6];
+    for (cns_var k = 0; k < 6; k++) {
+        x[k] = k;
+        sum += value(solver, k);
+    }
+    if (sum == 40) {
+        return *(int64_t *)user = sum, 1;
+    }
+    const int64_t a[] = {1, 1, 1, 1, 1, 1}, c[] = {40};
+    const cns_constraint right = {
+        .size = sizeof right, .kind = CNS_LINEAR_EQ, INTS(0, a), INTS(1, c), VARS(0, x)};
+    return cns_solver_add(solver, &right);
+}
+
+START_TEST(a_listener_may_add_constraints) {
+    cns_context *context = support_context();
+    cns_solver *s = new_solver(context, 1);
+    int64_t sum = 0;
+    const cns_solver_events events = {.size = sizeof events, .solution = cut_off, .user = &sum};
+    for (int k = 0; k < 6; k++) {
+        ck_assert_int_eq(cns_solver_new_int(s, 0, 9, NULL, &(cns_var){0}), CNS_OK);
+    }
+    cns_outcome outcome;
+    support_status(context, CNS_OK, cns_solver_run(s, &events, &outcome));
+    ck_assert_int_eq(outcome, CNS_STOPPED);
+    ck_assert_int_eq(sum, 40);
+    const cns_solver_events unknown = {.size = 1};
+    ck_assert_int_eq(cns_solver_run(s, &unknown, &outcome), CNS_E_INVALID);
+    ck_assert_int_eq(cns_solver_run(s, &events, NULL), CNS_E_INVALID);
+    cns_solver_destroy(s);
+    support_context_destroy(context);
+}
+END_TEST
+
 START_TEST(hints_come_first) {
     cns_context *context = support_context();
     cns_solver *s = new_solver(context, 1);
@@ -669,6 +779,9 @@ int main(void) {
     tcase_add_test(cases, a_model_may_grow_between_steps);
     tcase_add_test(cases, options_may_change_at_a_solution);
     tcase_add_test(cases, hints_come_first);
+    tcase_add_test(cases, a_run_tells_every_solution);
+    tcase_add_test(cases, a_run_tells_its_progress);
+    tcase_add_test(cases, a_listener_may_add_constraints);
     tcase_add_test(cases, a_cancellation_is_taken_back_by_restart);
     tcase_add_test(cases, limits_stop_and_can_be_raised);
     suite_add_tcase(suite, cases);

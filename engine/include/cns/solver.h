@@ -270,6 +270,23 @@ typedef enum cns_outcome {
  * after which further steps go on; CNS_E_CORRUPT: a solution did not pass its check, which is a
  * bug in the engine, and the message names the constraint. */
 CNS_API cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out);
+/* What cns_solver_run tells on its way, each on the calling thread, between two steps: a call may
+ * do what may be done there (read values and statistics, add constraints, change options), but for
+ * destroying the solver. Either may be NULL; what is not 0 ends the run. */
+typedef struct cns_solver_events {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t interval; /* nanoseconds between calls of `progress`, at least; 0: a second */
+    int (*solution)(void *user, cns_solver *solver);
+    int (*progress)(void *user, cns_solver *solver);
+    void *user;
+} cns_solver_events;
+
+/* Steps until the search ends: by itself, by a limit, by cancellation or by an event's word (then
+ * *out is CNS_STOPPED, and a further run or step goes on). Its last outcome is CNS_COMPLETE or
+ * CNS_STOPPED. `events` may be NULL. Errors as of cns_solver_step. */
+CNS_API cns_status cns_solver_run(cns_solver *solver, const cns_solver_events *events,
+                                  cns_outcome *out);
 /* Ends the present or the next step with CNS_STOPPED, soon. Any thread. */
 CNS_API void cns_solver_cancel(cns_solver *solver);
 /* Takes a cancellation, the limits' clocks and the solutions seen back, as a new problem. */

@@ -119,7 +119,8 @@ end
 local function engine_options(options, all, time)
     return {time = time or options.time, conflicts = options.conflicts, strategy = options.strategy,
         restart = options.restart, restart_scale = options.restart_scale,
-        restart_base = options.restart_base, all = all}
+        restart_base = options.restart_base, workers = options.workers, tasks = options.tasks,
+        deterministic = options.deterministic, all = all}
 end
 
 function run.begin(model, program, options, all, assumed)
