@@ -2,7 +2,8 @@
 --
 -- bench_solver.lua - the constraint solver against Chuffed, Gecode, CP-SAT and MiniSat:
 -- `./dev bench solver [NAME]`, a Lua pattern for names such as public/golomb_10, models/ft10,
--- sat/uf250_3, parse. peers.lua says what to set for the peers, which are looked for, not fetched.
+-- sat/uf250_3, parse, memory/alpha. peers.lua says what to set for the peers, which are looked for,
+-- not fetched.
 --
 -- All sides solve an instance one after another, on one thread unless the side says otherwise, the
 -- first one turning from instance to instance. What is proved or found must agree, or the run
@@ -51,7 +52,7 @@ if peers.stand_in then
         peers.stand_in))
 end
 
-local parts = {"part_public", "part_models", "part_sat", "part_parse"}
+local parts = {"part_public", "part_models", "part_sat", "part_parse", "part_memory"}
 local found = 0
 for _, name in ipairs(parts) do found = found + require(name).run(bench) end
 if found == 0 then

@@ -5,26 +5,13 @@
 -- pair, proofs, two threads against one, and how far beyond the time limit a run went.
 
 local flatten = require "flatten"
+local instances = require "instances"
 local outcome = require "outcome"
 local peers = require "peers"
 local side = require "side"
 local tables = require "tables"
 
 local part = {}
-
--- Each line of instances.txt: name, model, data or "-"; paths in the repository.
-local function instances(bench)
-    local list = {}
-    for line in io.lines(bench.root .. "/tests/bench/solver/instances.txt") do
-        local name, model, data = line:match("^([^#%s]+)%s+(%S+)%s+(%S+)")
-        if name and bench.wanted("public/" .. name) then
-            list[#list + 1] = {name = name, model = peers.benchmarks and peers.benchmarks .. "/"
-                .. model, data = peers.benchmarks and data ~= "-" and peers.benchmarks .. "/"
-                .. data or nil}
-        end
-    end
-    return list
-end
 
 local columns = {"ours_free", "chuffed_free", "ours", "chuffed", "gecode", "ours_two"}
 
@@ -149,7 +136,7 @@ local function limit_row(runs)
 end
 
 function part.run(bench)
-    local list, keys, runs = instances(bench), solvers(), {}
+    local list, keys, runs = instances.list(bench, "public/"), solvers(), {}
     if #list > 0 and peers.benchmarks and #keys > 0 then
         print(("\npublic instances, limit %g s: status and seconds, * no other is better"):format(
             bench.limit))
@@ -169,7 +156,6 @@ function part.run(bench)
         proofs_row(runs)
         threads_row(runs)
         limit_row(runs)
-        tables.not_measured("memory limit kept", "5%")
     end
     return #list
 end

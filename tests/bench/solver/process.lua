@@ -51,4 +51,20 @@ function process.run(words, limit, out)
     return cns.clock() - began, code, code == 124 or code == 137
 end
 
+-- Peak resident memory of a command in bytes, and its exit status. Output as of run.
+function process.peak(words, limit, out)
+    local script = "import resource, subprocess, sys\n"
+        .. "code = subprocess.call(sys.argv[2:])\n"
+        .. "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
+        .. "open(sys.argv[1], 'w').write('%d %d' % (peak, code))\n"
+    local result = out .. ".peak"
+    local line = table.move({"python3", "-c", script, result, "timeout", "-k", "2",
+        ("%g"):format(limit)}, 1, 8, 1, {})
+    process.run(table.move(words, 1, #words, #line + 1, line), limit + 5, out)
+    local file <close> = assert(io.open(result))
+    local kilobytes, code = file:read("n", "n")
+    os.remove(result)
+    return kilobytes * 1024, code
+end
+
 return process
