@@ -180,16 +180,18 @@ static bool restart_is_due(const cns_search *search) {
 
 static void restart(cns_search *search) {
     cns_state *s = search->state;
-    if (aims(search) && !search->improved) {
-        take_aim(search, search->aim_step / 2);
+    if (!search->excursion) {
+        if (aims(search) && !search->improved) {
+            take_aim(search, search->aim_step / 2);
+        }
+        search->improved = false;
+        search->restart_number++;
+        if (search->free) {
+            search->by_activity =
+                search->phase_count == 0 || search->activity_only || !search->by_activity;
+        }
     }
-    search->improved = false;
-    search->restart_number++;
     search->conflicts_left = restart_length(search);
-    if (search->free) {
-        search->by_activity =
-            search->phase_count == 0 || search->activity_only || !search->by_activity;
-    }
     s->counters.restarts++;
     cns_backtrack(s, 0);
 }

@@ -48,6 +48,7 @@ typedef struct cns_search {
     bool guide_done;         /* all of them are decided, or were before the last backtracking */
     uint32_t guide_breaks;   /* how often conflicts went back behind that */
     uint32_t guide_patience; /* a restart after so many; 0: never */
+    bool excursion;          /* until the next restart: it is none of the sequence's */
     /* Called at the root, when it is at a fixpoint, before each descent. False: the state failed,
      * or memory gave out. May be NULL. */
     bool (*at_root)(void *user);

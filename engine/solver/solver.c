@@ -42,6 +42,7 @@ static cns_status reopen_worker(cns_solver *solver) {
     cns_counters counters = solver->own.state.counters;
     uint64_t ticks = solver->own.state.ticks;
     cns_solver_dismiss(solver);
+    cns_lns_deinit(&solver->alone.lns);
     cns_worker_close(&solver->own);
     cns_status status = open_worker(solver);
     solver->own.state.counters = counters;
@@ -95,6 +96,7 @@ void cns_solver_destroy(cns_solver *solver) {
     cns_context *context = solver->context;
     cns_team_destroy(solver->team);
     cns_solver_set_proof(solver, NULL, NULL);
+    cns_lns_deinit(&solver->alone.lns);
     cns_worker_close(&solver->own);
     cns_model_deinit(&solver->model);
     cns_context_free(context, solver->values, solver->value_capacity * sizeof(int64_t),
@@ -154,6 +156,7 @@ static cns_orders orders_of(const cns_solver *solver) {
 static cns_status load(cns_solver *solver) {
     cns_state *s = &solver->own.state;
     cns_solver_watch_limits(solver, CNS_POLL_ALWAYS);
+    cns_solver_end_excursion(solver);
     const cns_orders orders = orders_of(solver);
     cns_status status = cns_worker_load(&solver->own, &orders);
     solver->changed_options = false;
@@ -347,6 +350,7 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
 }
 
 static cns_status gather(cns_solver *solver) {
+    cns_solver_end_excursion(solver);
     bool solved = solver->has_solution && solver->own.state.objective_limit != INT64_MAX;
     return cns_team_create(solver->context, &solver->own, &solver->options, solver->seed,
                            solved ? solver->values : NULL, &solver->team);
@@ -376,6 +380,7 @@ static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
             *out = CNS_RUNNING;
             return CNS_OK;
         }
+        cns_solver_go_alone(solver);
         uint64_t slice = end - s->ticks < CNS_SOLVER_SLICE ? end : s->ticks + CNS_SOLVER_SLICE;
         slice = together && slice > solver->alone_until ? solver->alone_until : slice;
         switch (cns_search_run(&solver->own.search, slice)) {

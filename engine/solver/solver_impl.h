@@ -5,17 +5,36 @@
 #ifndef CNS_SOLVER_IMPL_H
 #define CNS_SOLVER_IMPL_H
 
+#include "solver/lns.h"
 #include "solver/parallel.h"
 #include "solver/proof.h"
 
 /* Ticks between looks at the clock and at cancellation. */
 #define CNS_SOLVER_SLICE UINT64_C(50000)
 
+/* The objective that was reached, as it is minimised, and the conflicts until then. */
+typedef struct cns_effort {
+    int64_t objective;
+    uint64_t conflicts;
+} cns_effort;
+
+/* When a search alone turns to neighbourhoods. */
+typedef struct cns_alone {
+    cns_lns lns;
+    uint32_t left;     /* neighbourhoods of the excursion that is under way */
+    uint32_t wait;     /* restarts until the next excursion */
+    uint32_t pause;    /* ... between two */
+    uint64_t restarts; /* counted so far */
+    cns_effort home;   /* when the last excursion ended */
+    cns_effort out;    /* when the present one began */
+} cns_alone;
+
 struct cns_solver {
     cns_context *host;    /* the caller's */
     cns_context *context; /* inside it, of this solver alone: its memory and its limit */
     cns_model model;
     cns_worker own;       /* what searches on the thread that steps */
+    cns_alone alone;      /* while there is no team */
     cns_team *team;       /* with several workers, once they have joined */
     uint64_t alone_until; /* ticks: then they do */
     cns_solve_options options;
@@ -64,6 +83,10 @@ cns_status cns_solver_grow(const cns_solver *solver, void *array, size_t element
 cns_status cns_solver_no_output(const cns_solver *solver, const char *function);
 cns_status cns_solver_no_variable(const cns_solver *solver, const char *function, cns_var var);
 
+/* Turns to neighbourhoods now and then, from the next restart on. */
+void cns_solver_go_alone(cns_solver *solver);
+/* Back to the root and to the usual search: before another problem, or others join. */
+void cns_solver_end_excursion(cns_solver *solver);
 /* Sends the other workers away. */
 void cns_solver_dismiss(cns_solver *solver);
 /* Brings the state up to the model. */

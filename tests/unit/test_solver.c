@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "cns/solver.h"
+#include "solver/solver_impl.h"
 #include "solver_random.h"
 #include "support.h"
 
@@ -576,6 +578,114 @@ START_TEST(options_may_change_at_a_solution) {
 }
 END_TEST
 
+/* ---- neighbourhoods ------------------------------------------------------------------------- */
+
+enum { ATOM_COUNT = 14, BREAKABLE = 110 };
+
+/* Random ternary clauses as pairs of masks: an assignment breaks one when it has all of `wrong` and
+ * none of `right`. */
+typedef struct masks {
+    uint32_t right[BREAKABLE], wrong[BREAKABLE];
+} masks;
+
+static masks random_masks(uint64_t seed) {
+    masks f = {{0}, {0}};
+    cns_rng rng;
+    cns_rng_seed(&rng, seed);
+    for (int k = 0; k < 3 * BREAKABLE; k++) {
+        uint32_t bit = UINT32_C(1) << cns_rng_below(&rng, ATOM_COUNT);
+        *(cns_rng_below(&rng, 2) != 0 ? &f.right[k / 3] : &f.wrong[k / 3]) |= bit;
+    }
+    return f;
+}
+
+static int64_t fewest_broken(const masks *f) {
+    int64_t best = BREAKABLE;
+    for (uint32_t a = 0; a < UINT32_C(1) << ATOM_COUNT; a++) {
+        int64_t broken = 0;
+        for (int k = 0; k < BREAKABLE; k++) {
+            broken += (a & f->wrong[k]) == f->wrong[k] && (a & f->right[k]) == 0;
+        }
+        best = broken < best ? broken : best;
+    }
+    return best;
+}
+
+/* Minimises how many clauses are broken. */
+static void add_masks(cns_context *context, cns_solver *s, const masks *f) {
+    cns_var x[ATOM_COUNT];
+    cns_var sum[BREAKABLE + 1];
+    int64_t a[BREAKABLE + 1];
+    const int64_t zero[] = {0};
+    for (int v = 0; v < ATOM_COUNT; v++) {
+        support_status(context, CNS_OK, cns_solver_new_bool(s, NULL, &x[v]));
+    }
+    for (int k = 0; k < BREAKABLE; k++) {
+        cns_var lits[ATOM_COUNT + 1];
+        size_t count = 0;
+        for (int v = 0; v < ATOM_COUNT; v++) {
+            uint32_t bit = UINT32_C(1) << v;
+            if ((f->right[k] | f->wrong[k]) & bit) {
+                lits[count++] = f->right[k] & bit ? x[v] : ~x[v];
+            }
+            if (f->right[k] & f->wrong[k] & bit) {
+                lits[count++] = ~x[v];
+            }
+        }
+        support_status(context, CNS_OK, cns_solver_new_bool(s, NULL, &sum[k]));
+        a[k] = 1;
+        lits[count++] = sum[k];
+        const cns_constraint clause = {
+            .size = sizeof clause, .kind = CNS_CLAUSE, .v = {lits}, .v_count = {count}};
+        support_status(context, CNS_OK, cns_solver_add(s, &clause));
+    }
+    support_status(context, CNS_OK, cns_solver_new_int(s, 0, BREAKABLE, NULL, &sum[BREAKABLE]));
+    a[BREAKABLE] = -1;
+    const cns_constraint total = {
+        .size = sizeof total, .kind = CNS_LINEAR_EQ, INTS(0, a), INTS(1, zero), VARS(0, sum)};
+    support_status(context, CNS_OK, cns_solver_add(s, &total));
+    cns_solver_set_goal(s, CNS_MINIMIZE, sum[BREAKABLE]);
+}
+
+/* With restarts at each conflict there are excursions; a model that grows meanwhile, steps that
+ * pause within them and another strategy at their end must not be led astray. */
+START_TEST(excursions_change_no_optimum) {
+    uint32_t excursions = 0;
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        cns_context *context = support_context();
+        cns_solver *s = new_solver(context, seed);
+        masks f = random_masks(seed);
+        cns_solve_options options = free_search(false);
+        options.restart = CNS_RESTART_CONSTANT;
+        options.restart_scale = 1;
+        cns_solver_set_options(s, &options);
+        add_masks(context, s, &f);
+        cns_outcome outcome = CNS_RUNNING;
+        for (int steps = 0; outcome != CNS_COMPLETE; steps++) {
+            support_status(context, CNS_OK, cns_solver_step(s, 500 + seed * 37 % 5000, &outcome));
+            if (steps % 50 == 0) {
+                ck_assert_int_eq(cns_solver_check(s), CNS_OK);
+            }
+            if (seed % 3 == 1 && steps == 40) {
+                const cns_constraint nothing_new = {
+                    .size = sizeof nothing_new, .kind = CNS_CLAUSE, VARS(0, ((cns_var[]){0, ~0}))};
+                support_status(context, CNS_OK, cns_solver_add(s, &nothing_new));
+            } else if (seed % 3 == 2 && steps % 10 == 9) {
+                options.strategy = steps % 20 == 9 ? CNS_STRATEGY_FIXED : CNS_STRATEGY_FREE;
+                cns_solver_set_options(s, &options);
+            }
+        }
+        cns_solver_stats stats;
+        cns_solver_get_stats(s, &stats);
+        ck_assert_int_eq(stats.objective, fewest_broken(&f));
+        excursions += s->alone.home.conflicts > 0;
+        cns_solver_destroy(s);
+        support_context_destroy(context);
+    }
+    ck_assert_uint_gt(excursions, 15);
+}
+END_TEST
+
 /* ---- runs ----------------------------------------------------------------------------------- */
 
 typedef struct listener {
@@ -779,6 +889,7 @@ int main(void) {
     tcase_add_test(cases, a_model_may_grow_between_steps);
     tcase_add_test(cases, options_may_change_at_a_solution);
     tcase_add_test(cases, hints_come_first);
+    tcase_add_test(cases, excursions_change_no_optimum);
     tcase_add_test(cases, a_run_tells_every_solution);
     tcase_add_test(cases, a_run_tells_its_progress);
     tcase_add_test(cases, a_listener_may_add_constraints);

@@ -7,6 +7,8 @@
  */
 #include "solver/globals/box.h"
 
+#include <math.h>
+
 static cns_interval hull_of_four(int64_t a, int64_t b, int64_t c, int64_t d) {
     return (cns_interval){cns_min(cns_min(a, b), cns_min(c, d)),
                           cns_max(cns_max(a, b), cns_max(c, d))};
@@ -59,19 +61,14 @@ static bool narrow(cns_box *box) {
     return narrow_once(x, y, z) && narrow_once(x, y, z);
 }
 
-/* The greatest r >= 0 with r * r <= n; n >= 0, below 2^62. */
+/* The greatest r >= 0 with r * r <= n; n >= 0, below 2^62, so that the rounded root is off by one
+ * at most. */
 static int64_t root_below(int64_t n) {
-    int64_t low = 0;
-    int64_t high = (INT64_C(1) << 31) - 1;
-    while (low < high) {
-        int64_t middle = low + (high - low + 1) / 2;
-        if (middle * middle <= n) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
+    int64_t root = (int64_t)sqrt((double)n);
+    if (root * root > n) {
+        return root - 1;
     }
-    return low;
+    return (root + 1) * (root + 1) <= n ? root + 1 : root;
 }
 
 /* x * x = z in side[0], side[1]: the squares of the parts below and above 0. */
