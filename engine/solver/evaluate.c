@@ -197,8 +197,7 @@ static const cns_evaluator evaluators[CNS_CONSTRAINT_KINDS] = {
     [CNS_SUM_OF_PRODUCTS] = holds_sum_of_products,
 };
 
-/* How many pairs of scratch memory a kind's evaluator uses. */
-static size_t scratch_of(const cns_model *model, const cns_model_constraint *c) {
+size_t cns_evaluation_scratch(const cns_model *model, const cns_model_constraint *c) {
     size_t n = c->v[0].count;
     switch (c->kind) {
     case CNS_NVALUE:
@@ -223,13 +222,17 @@ static size_t scratch_of(const cns_model *model, const cns_model_constraint *c) 
     }
 }
 
+bool cns_evaluate_body(const cns_evaluation *e) {
+    return evaluators[e->c->kind](e);
+}
+
 static bool judge(const cns_evaluation *e) {
     const cns_model_constraint *c = e->c;
     bool literal = c->condition != CNS_ALWAYS && cns_model_value(e->values, c->literal) != 0;
     if (c->condition == CNS_IF && !literal) {
         return true;
     }
-    bool body = evaluators[c->kind](e);
+    bool body = cns_evaluate_body(e);
     return c->condition == CNS_IF_AND_ONLY ? body == literal : body;
 }
 
@@ -241,7 +244,7 @@ cns_status cns_model_evaluate(const cns_model *model, uint32_t index, const int6
         uint32_t words[4 * LOCAL_PAIRS]; /* what decision diagrams use */
     } local;
     cns_evaluation e = {model, &model->constraints[index], values, local.pairs};
-    size_t pairs = scratch_of(model, e.c), size = pairs * sizeof *e.scratch;
+    size_t pairs = cns_evaluation_scratch(model, e.c), size = pairs * sizeof *e.scratch;
     if (pairs > LOCAL_PAIRS) {
         e.scratch = cns_context_alloc(model->context, size, CNS_ALIGN_DEFAULT);
         if (!e.scratch) {

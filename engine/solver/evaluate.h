@@ -20,10 +20,15 @@ typedef struct cns_evaluation {
     const cns_model *model;
     const cns_model_constraint *c;
     const int64_t *values; /* of all variables */
-    cns_pair *scratch;     /* see scratch_of in evaluate.c */
+    cns_pair *scratch;     /* see cns_evaluation_scratch */
 } cns_evaluation;
 
 typedef bool (*cns_evaluator)(const cns_evaluation *e);
+
+/* How many pairs of scratch memory the evaluator of the constraint's kind uses. */
+size_t cns_evaluation_scratch(const cns_model *model, const cns_model_constraint *c);
+/* Whether the constraint holds, its condition left aside. */
+bool cns_evaluate_body(const cns_evaluation *e);
 
 /* The value of element j of argument v<k>. */
 static inline int64_t cns_at(const cns_evaluation *e, int k, size_t j) {

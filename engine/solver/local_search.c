@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/local_search.c - see local_search.h.
+ */
+#include "solver/local_search.h"
+
+#include <string.h>
+
+#define TRIES 8  /* changes tried in a step */
+#define TABU 6   /* steps in which a changed variable mostly rests */
+#define WALK 100 /* one in so many steps keeps a change that mends nothing */
+#define STRAY 32 /* one in so many changes is of any variable */
+#define PATIENCE_FIRST UINT64_C(4000000) /* ticks without progress before a restart */
+#define PATIENCE_MOST UINT64_C(64000000)
+#define SHAKEN 50 /* one in so many variables gets a random value in a restart */
+
+/* ---- making --------------------------------------------------------------------------------- */
+
+static uint32_t index_of(cns_var var) {
+    return (uint32_t)(var >= 0 ? var : ~var);
+}
+
+static void set_starts(cns_local *l) {
+    const cns_model *m = l->score.model;
+    for (uint32_t v = 0; v < m->variable_count; v++) {
+        bool hinted = v < m->hint_capacity && m->hinted[v];
+        l->start[v] = cns_score_nearest(&l->score, v, hinted ? m->hints[v] : 0);
+    }
+}
+
+cns_status cns_local_init(cns_local *l, cns_context *context, const cns_model *model,
+                          const cns_var *assumptions, uint32_t count, uint64_t seed) {
+    memset(l, 0, sizeof *l);
+    cns_rng_seed(&l->rng, seed);
+    cns_status status = cns_score_init(&l->score, context, model);
+    if (status != CNS_OK) {
+        return status;
+    }
+    size_t variables = (size_t)model->variable_count + 1;
+    l->start = cns_context_calloc(context, variables * sizeof *l->start);
+    l->moved = cns_context_calloc(context, variables * sizeof *l->moved);
+    l->free = cns_context_calloc(context, variables * sizeof *l->free);
+    if (l->start == NULL || l->moved == NULL || l->free == NULL) {
+        status = cns_context_memory_status(context, variables * sizeof *l->moved);
+        cns_local_deinit(l);
+        return status;
+    }
+    l->assumptions = assumptions;
+    l->assumption_count = count;
+    for (uint32_t k = 0; k < count; k++) {
+        int64_t truth = assumptions[k] >= 0;
+        cns_score_narrow(&l->score, index_of(assumptions[k]), truth, truth);
+    }
+    for (uint32_t v = 0; v < model->variable_count; v++) {
+        if (cns_score_free(&l->score, v)) {
+            l->free[l->free_count++] = v;
+        }
+    }
+    l->limit = INT64_MAX;
+    l->patience = PATIENCE_FIRST;
+    set_starts(l);
+    return CNS_OK;
+}
+
+void cns_local_deinit(cns_local *l) {
+    cns_context *context = l->score.context;
+    if (context == NULL) {
+        return;
+    }
+    size_t variables = (size_t)l->score.variable_count + 1;
+    cns_context_free(context, l->start, variables * sizeof *l->start, CNS_ALIGN_DEFAULT);
+    cns_context_free(context, l->moved, variables * sizeof *l->moved, CNS_ALIGN_DEFAULT);
+    cns_context_free(context, l->free, variables * sizeof *l->free, CNS_ALIGN_DEFAULT);
+    cns_score_deinit(&l->score);
+}
+
+void cns_local_start(cns_local *l, const int64_t *values) {
+    memcpy(l->start, values, l->score.variable_count * sizeof *values);
+    l->started = false;
+    l->patience = PATIENCE_FIRST;
+}
+
+static int64_t cost_of(const cns_local *l) {
+    const cns_model *m = l->score.model;
+    if (m->goal == CNS_SATISFY) {
+        return INT64_MIN;
+    }
+    int64_t objective = cns_model_value(l->score.values, m->objective);
+    return m->goal == CNS_MAXIMIZE ? -objective : objective;
+}
+
+void cns_local_improve(cns_local *l, int64_t limit) {
+    const cns_model *m = l->score.model;
+    if (m->goal == CNS_SATISFY || limit >= l->limit) {
+        return;
+    }
+    l->limit = limit;
+    l->spent = limit < (m->goal == CNS_MINIMIZE ? cns_model_low(m, m->objective)
+                                                : -cns_model_high(m, m->objective));
+    bool least = (m->goal == CNS_MINIMIZE) == (m->objective >= 0); /* of the variable, too */
+    int64_t bound = m->goal == CNS_MINIMIZE ? limit : -limit;
+    bound = m->objective >= 0 ? bound : 1 - bound;
+    cns_score_narrow(&l->score, index_of(m->objective), least ? INT64_MIN : bound,
+                     least ? bound : INT64_MAX);
+    if (l->started) {
+        cns_score_assign(&l->score, l->score.values);
+        l->least = UINT32_MAX;
+    }
+}
+
+/* ---- restarts ------------------------------------------------------------------------------- */
+
+static int64_t draw(cns_local *l, uint32_t v) {
+    cns_score *s = &l->score;
+    uint64_t span = (uint64_t)(s->high[v] - s->low[v]) + 1;
+    return cns_score_nearest(s, v, s->low[v] + (int64_t)cns_rng_below(&l->rng, span));
+}
+
+static void begin(cns_local *l, bool shaken) {
+    cns_score *s = &l->score;
+    cns_score_assign(s, l->start);
+    for (uint32_t k = 0; k < l->free_count && shaken; k++) {
+        uint32_t v = l->free[k];
+        if (cns_rng_below(&l->rng, SHAKEN) == 0) {
+            s->values[v] = draw(l, v);
+        }
+    }
+    if (shaken) {
+        cns_score_assign(s, s->values);
+    }
+    cns_score_reset_weights(s);
+    l->started = true;
+    l->least = UINT32_MAX;
+}
+
+static void restart(cns_local *l) {
+    begin(l, true);
+    l->restarts++;
+    l->patience = l->patience < PATIENCE_MOST ? l->patience + l->patience / 2 : PATIENCE_MOST;
+}
+
+/* ---- a step --------------------------------------------------------------------------------- */
+
+static void make(cns_local *l, const cns_move *move) {
+    for (uint32_t k = 0; k < move->count; k++) {
+        cns_score_set(&l->score, move->vars[k], move->values[k]);
+    }
+    cns_score_update(&l->score);
+}
+
+static int64_t gain_of(cns_local *l, const cns_move *move) {
+    int64_t before = l->score.total;
+    make(l, move);
+    int64_t gain = before - l->score.total;
+    cns_score_undo(&l->score);
+    return gain;
+}
+
+/* A constraint that the move broke, at random among the first ones; CNS_NO_ITEM: none. */
+static uint32_t broken(cns_local *l) {
+    const cns_score *s = &l->score;
+    uint32_t found = CNS_NO_ITEM;
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < s->item_change_count && k < 64; k++) {
+        const cns_item_change *change = &s->item_changes[k];
+        if (change->cost == 0 && s->costs[change->item] > 0 &&
+            cns_rng_below(&l->rng, ++count) == 0) {
+            found = change->item;
+        }
+    }
+    return found;
+}
+
+/* Appends a change that mends what the move breaks. */
+static bool extend(cns_local *l, cns_move *move) {
+    cns_move second;
+    if (move->count != 1) {
+        return false;
+    }
+    make(l, move);
+    uint32_t item = broken(l);
+    bool made = item != CNS_NO_ITEM && cns_move_make(&l->score, &l->rng, item, &second);
+    cns_score_undo(&l->score);
+    if (!made || second.vars[0] == move->vars[0] || second.count != 1) {
+        return false;
+    }
+    move->count = 2;
+    move->vars[1] = second.vars[0];
+    move->values[1] = second.values[0];
+    return true;
+}
+
+static bool rests(cns_local *l, const cns_move *move) {
+    uint64_t moved = l->moved[move->vars[0]];
+    return moved != 0 && moved + TABU > l->steps && cns_rng_below(&l->rng, 4) != 0;
+}
+
+/* Mostly what a wish comes to. Any variable at times: no solution is out of reach. */
+static bool think(cns_local *l, uint32_t item, cns_move *move) {
+    if (cns_rng_below(&l->rng, STRAY) != 0) {
+        return cns_move_make(&l->score, &l->rng, item, move);
+    }
+    uint32_t v = l->free[cns_rng_below(&l->rng, l->free_count)];
+    *move = (cns_move){1, {v}, {draw(l, v)}};
+    return true;
+}
+
+/* The best of some moves for the item; false: none came to mind. */
+static bool choose(cns_local *l, uint32_t item, cns_move *best, int64_t *gain) {
+    bool any = false;
+    for (int k = 0; k < TRIES; k++) {
+        cns_move move;
+        if (!think(l, item, &move) || rests(l, &move)) {
+            continue;
+        }
+        int64_t own = gain_of(l, &move);
+        if (own <= 0 && cns_rng_below(&l->rng, 2) == 0) {
+            cns_move longer = move;
+            int64_t more = extend(l, &longer) ? gain_of(l, &longer) : own;
+            if (more > own) {
+                move = longer;
+                own = more;
+            }
+        }
+        if (!any || own > *gain) {
+            any = true;
+            *best = move;
+            *gain = own;
+        }
+    }
+    return any;
+}
+
+static void keep(cns_local *l, const cns_move *move) {
+    make(l, move);
+    cns_score_keep(&l->score);
+    for (uint32_t k = 0; k < move->count; k++) {
+        l->moved[move->vars[k]] = l->steps;
+    }
+}
+
+static void step(cns_local *l) {
+    cns_score *s = &l->score;
+    uint32_t item = s->violated[cns_rng_below(&l->rng, s->violated_count)];
+    cns_move best = {0};
+    int64_t gain = 0;
+    l->steps++;
+    s->ticks += 8;
+    bool any = choose(l, item, &best, &gain);
+    if (any && (gain > 0 || cns_rng_below(&l->rng, WALK) == 0)) {
+        keep(l, &best);
+    } else {
+        cns_score_raise_weight(s, item);
+    }
+    if (s->violated_count < l->least) {
+        l->least = s->violated_count;
+        l->restart_at = s->ticks + l->patience;
+    }
+}
+
+/* ---- the search ----------------------------------------------------------------------------- */
+
+/* Whether nothing that a score knows less of speaks against the values. */
+static cns_status judge(cns_local *l, bool *passed) {
+    const int64_t *values = l->score.values;
+    uint32_t failed;
+    uint32_t variable;
+    cns_status status = cns_model_evaluate_all(l->score.model, values, passed, &failed, &variable);
+    for (uint32_t k = 0; k < l->assumption_count && status == CNS_OK; k++) {
+        *passed = *passed && cns_model_value(values, l->assumptions[k]) != 0;
+    }
+    *passed = *passed && cost_of(l) <= l->limit;
+    l->score.ticks += 1 + l->score.variable_count + l->score.touch_count;
+    return status;
+}
+
+cns_local_result cns_local_run(cns_local *l, uint64_t ticks_end, cns_status *status) {
+    *status = CNS_OK;
+    if (l->spent) {
+        return CNS_LOCAL_STUCK;
+    }
+    if (!l->started) {
+        begin(l, false);
+    }
+    while (l->score.ticks < ticks_end) {
+        if (l->score.violated_count == 0) {
+            bool passed;
+            *status = judge(l, &passed);
+            if (*status != CNS_OK || passed) {
+                return *status == CNS_OK ? CNS_LOCAL_SOLUTION : CNS_LOCAL_ERROR;
+            }
+            l->refused++;
+            restart(l);
+        } else if (l->free_count == 0) {
+            return CNS_LOCAL_STUCK;
+        } else if (l->score.ticks >= l->restart_at && l->least != UINT32_MAX) {
+            restart(l);
+        } else {
+            step(l);
+        }
+    }
+    return CNS_LOCAL_PAUSED;
+}

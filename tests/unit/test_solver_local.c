@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_solver_local.c - violations, scores and local search on random tiny models of every kind of
+ * constraint, against the evaluator and brute force, and on models that systematic search is bad
+ * at.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "solver/local_search.h"
+#include "solver_random.h"
+#include "support.h"
+
+static uint64_t number(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* ---- violations ----------------------------------------------------------------------------- */
+
+static void random_values(cns_rng *rng, const cns_model *m, int64_t *values) {
+    for (uint32_t v = 0; v < m->variable_count; v++) {
+        const cns_model_var *var = &m->variables[v];
+        const int64_t *range = m->ints + var->ranges + 2 * cns_rng_below(rng, var->range_count);
+        values[v] = range[0] + (int64_t)cns_rng_below(rng, (uint64_t)(range[1] - range[0]) + 1);
+    }
+}
+
+/* 0 where the evaluator says yes, more where it says no; outputs are what makes them hold. */
+START_TEST(test_violations_agree_with_the_evaluator) {
+    cns_rng rng;
+    cns_rng_seed(&rng, (uint64_t)_i);
+    uint64_t held = 0;
+    uint64_t failed = 0;
+    for (int round = 0; round < 150; round++) {
+        cns_context *context = support_context();
+        cns_model m;
+        ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+        solver_random_model(&rng, _i, &m);
+        int64_t values[64];
+        cns_pair scratch[512];
+        for (int k = 0; k < 40; k++) {
+            random_values(&rng, &m, values);
+            for (uint32_t c = 0; c < m.constraint_count; c++) {
+                const cns_evaluation e = {&m, &m.constraints[c], values, scratch};
+                ck_assert_uint_le(cns_violation_scratch(&m, e.c), 512);
+                bool linear = e.c->kind == CNS_LINEAR_EQ || e.c->kind == CNS_LINEAR_NE ||
+                              e.c->kind == CNS_LINEAR_LE || e.c->kind == CNS_CLAUSE ||
+                              e.c->kind == CNS_XOR;
+                int64_t violation = linear ? !cns_evaluate_body(&e) : cns_violation(&e);
+                bool holds = cns_evaluate_body(&e);
+                ck_assert_msg((violation == 0) == holds, "%s: violation %lld, holds %d",
+                              cns_constraint_kind_name((cns_constraint_kind)e.c->kind),
+                              (long long)violation, holds);
+                ck_assert_int_ge(violation, 0);
+                held += holds;
+                failed += !holds;
+            }
+        }
+        cns_model_deinit(&m);
+        support_context_destroy(context);
+    }
+    ck_assert_uint_gt(failed, 0);
+    ck_assert_uint_gt(held, 0);
+}
+END_TEST
+
+/* ---- scores --------------------------------------------------------------------------------- */
+
+static bool holds_all(const cns_model *m, const int64_t *values) {
+    bool holds;
+    uint32_t failed;
+    uint32_t variable;
+    ck_assert_int_eq(cns_model_evaluate_all(m, values, &holds, &failed, &variable), CNS_OK);
+    return holds;
+}
+
+/* What random trials leave behind is what would be made anew, and nothing is violated exactly where
+ * the evaluator finds nothing wrong. */
+START_TEST(test_scores_are_kept_up_to_date) {
+    cns_rng rng;
+    cns_rng_seed(&rng, 1000 + (uint64_t)_i);
+    uint64_t solutions = 0;
+    for (int round = 0; round < 60; round++) {
+        cns_context *context = support_context();
+        cns_model m;
+        ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+        solver_random_model(&rng, _i, &m);
+        cns_score s;
+        support_status(context, CNS_OK, cns_score_init(&s, context, &m));
+        for (int k = 0; k < 100; k++) {
+            int64_t total = s.total;
+            for (int sets = 0; sets < 3; sets++) {
+                uint32_t v = (uint32_t)cns_rng_below(&rng, m.variable_count);
+                if (cns_score_free(&s, v)) {
+                    int64_t span = s.high[v] - s.low[v] + 1;
+                    int64_t x = s.low[v] + (int64_t)cns_rng_below(&rng, (uint64_t)span);
+                    cns_score_set(&s, v, cns_score_nearest(&s, v, x));
+                }
+            }
+            cns_score_update(&s);
+            if (cns_rng_below(&rng, 2) == 0) {
+                cns_score_undo(&s);
+                ck_assert_int_eq(s.total, total);
+            } else {
+                cns_score_keep(&s);
+            }
+            bool holds = holds_all(&m, s.values);
+            ck_assert_msg(holds == (s.violated_count == 0), "%u violated, holds %d",
+                          (unsigned)s.violated_count, holds);
+            solutions += holds;
+            if (s.violated_count > 0 && cns_rng_below(&rng, 4) == 0) {
+                cns_score_raise_weight(&s, s.violated[0]);
+            }
+            if (k % 10 == 0) {
+                support_status(context, CNS_OK, cns_score_check(&s));
+            }
+        }
+        cns_score_deinit(&s);
+        cns_model_deinit(&m);
+        support_context_destroy(context);
+    }
+    ck_assert_uint_gt(solutions, 0);
+}
+END_TEST
+
+/* ---- search --------------------------------------------------------------------------------- */
+
+typedef struct optimum {
+    const cns_model *model;
+    bool any;
+    int64_t least;
+} optimum;
+
+static int64_t cost_of(const cns_model *m, const int64_t *values) {
+    if (m->goal == CNS_SATISFY) {
+        return 0;
+    }
+    int64_t objective = cns_model_value(values, m->objective);
+    return m->goal == CNS_MAXIMIZE ? -objective : objective;
+}
+
+static void take_cost(void *user, const int64_t *values) {
+    optimum *o = user;
+    int64_t cost = cost_of(o->model, values);
+    o->least = !o->any || cost < o->least ? cost : o->least;
+    o->any = true;
+}
+
+/* Runs until the optimum is found, or ticks are used up. */
+static bool search(cns_context *context, cns_local *l, const optimum *o, uint64_t ticks) {
+    cns_status status;
+    uint64_t end = cns_local_ticks(l) + ticks;
+    for (;;) {
+        cns_local_result result = cns_local_run(l, end, &status);
+        support_status(context, CNS_OK, status);
+        ck_assert_uint_eq(l->refused, 0);
+        if (result != CNS_LOCAL_SOLUTION) {
+            return false;
+        }
+        const int64_t *values = cns_local_values(l);
+        ck_assert(holds_all(o->model, values));
+        ck_assert_msg(o->any, "a solution of an infeasible model");
+        int64_t cost = cost_of(o->model, values);
+        ck_assert_int_ge(cost, o->least);
+        ck_assert(l->limit == INT64_MAX || cost <= l->limit);
+        if (cost == o->least) {
+            return true;
+        }
+        cns_local_improve(l, cost - 1);
+    }
+}
+
+/* Of every kind, and mixed (kind 0). */
+START_TEST(test_search_agrees_with_brute_force) {
+    cns_rng rng;
+    uint64_t feasible = 0;
+    uint64_t found = 0;
+    uint64_t count = number("CNS_SOLVER_MODELS", 60);
+    uint64_t first = number("CNS_SOLVER_SEED", 0);
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        cns_context *context = support_context();
+        cns_model m;
+        cns_rng_seed(&rng, seed);
+        ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+        solver_random_model(&rng, _i, &m);
+        optimum o = {.model = &m};
+        if (!m.any_output && cns_rng_below(&rng, 2) == 0) { /* else brute force drops some */
+            cns_goal goal = cns_rng_below(&rng, 2) ? CNS_MINIMIZE : CNS_MAXIMIZE;
+            cns_var v = (cns_var)cns_rng_below(&rng, m.variable_count);
+            ck_assert_int_eq(cns_model_set_goal(&m, goal, v), CNS_OK);
+        }
+        solver_random_count(&m, take_cost, &o);
+        cns_local l;
+        support_status(context, CNS_OK, cns_local_init(&l, context, &m, NULL, 0, seed));
+        bool solved = search(context, &l, &o, o.any ? 2000000 : 50000);
+        support_status(context, CNS_OK, cns_score_check(&l.score));
+        feasible += o.any;
+        found += solved;
+        if (o.any && !solved && count == 1) {
+            fprintf(stderr, "kind %d, seed %llu: not solved\n", _i, (unsigned long long)seed);
+        }
+        cns_local_deinit(&l);
+        cns_model_deinit(&m);
+        support_context_destroy(context);
+    }
+    ck_assert_msg(found * 100 >= feasible * 97, "%s: %llu of %llu solved",
+                  cns_constraint_kind_name((cns_constraint_kind)_i), (unsigned long long)found,
+                  (unsigned long long)feasible);
+}
+END_TEST
+
+static cns_var new_var(cns_model *m, int64_t low, int64_t high) {
+    cns_var v = 0;
+    ck_assert_int_eq(cns_model_new_var(m, (const int64_t[]){low, high}, 1, NULL, &v), CNS_OK);
+    return v;
+}
+
+static void add_linear(cns_model *m, cns_constraint_kind kind, const cns_var *x, const int64_t *a,
+                       size_t count, int64_t constant) {
+    const cns_constraint c = {.size = sizeof c,
+                              .kind = kind,
+                              .v = {x},
+                              .v_count = {count},
+                              .i = {a, &constant},
+                              .i_count = {count, 1}};
+    ck_assert_int_eq(cns_model_add(m, &c), CNS_OK);
+}
+
+/* 60 queens: permutations whose diagonals are sums that follow them. */
+START_TEST(test_queens) {
+    enum { QUEENS = 60 };
+    cns_context *context = support_context();
+    cns_model m;
+    cns_var lines[3][QUEENS];
+    ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+    for (int k = 0; k < QUEENS; k++) {
+        lines[0][k] = new_var(&m, 1, QUEENS);
+        for (int side = 1; side < 3; side++) {
+            lines[side][k] = new_var(&m, -QUEENS, 2 * QUEENS);
+            add_linear(&m, CNS_LINEAR_EQ, (cns_var[]){lines[0][k], lines[side][k]},
+                       (int64_t[]){1, -1}, 2, side == 1 ? k : -k);
+        }
+    }
+    for (int side = 0; side < 3; side++) {
+        const cns_constraint differ = {.size = sizeof differ,
+                                       .kind = CNS_ALLDIFFERENT,
+                                       .v = {lines[side]},
+                                       .v_count = {QUEENS}};
+        ck_assert_int_eq(cns_model_add(&m, &differ), CNS_OK);
+    }
+    cns_local l;
+    cns_status status;
+    support_status(context, CNS_OK, cns_local_init(&l, context, &m, NULL, 0, (uint64_t)_i));
+    ck_assert_int_eq(cns_local_run(&l, 50000000, &status), CNS_LOCAL_SOLUTION);
+    ck_assert(holds_all(&m, cns_local_values(&l)));
+    cns_local_deinit(&l);
+    cns_model_deinit(&m);
+    support_context_destroy(context);
+}
+END_TEST
+
+static cns_status attempt(cns_context *context) {
+    cns_context *plain = support_context();
+    cns_model m;
+    cns_rng rng;
+    cns_rng_seed(&rng, 5);
+    ck_assert_int_eq(cns_model_init(&m, plain), CNS_OK);
+    solver_random_model(&rng, CNS_ALLDIFFERENT, &m);
+    cns_local l;
+    cns_status status = cns_local_init(&l, context, &m, NULL, 0, 1);
+    if (status == CNS_OK) {
+        cns_local_run(&l, 1000, &status);
+        cns_local_deinit(&l);
+    }
+    cns_model_deinit(&m);
+    support_context_destroy(plain);
+    return status;
+}
+
+START_TEST(test_failing_memory) {
+    support_each_allocation_fails(attempt);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("solver local search");
+    TCase *cases = tcase_create("local");
+    tcase_set_timeout(cases, 600);
+    tcase_add_loop_test(cases, test_violations_agree_with_the_evaluator, 1, CNS_CONSTRAINT_KINDS);
+    tcase_add_loop_test(cases, test_scores_are_kept_up_to_date, 0, CNS_CONSTRAINT_KINDS);
+    tcase_add_loop_test(cases, test_search_agrees_with_brute_force, 0, CNS_CONSTRAINT_KINDS);
+    tcase_add_loop_test(cases, test_queens, 1, 4);
+    tcase_add_test(cases, test_failing_memory);
+    suite_add_tcase(suite, cases);
+    return support_run(suite);
+}
