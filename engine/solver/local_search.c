@@ -141,14 +141,14 @@ static void restart(cns_local *l) {
 
 /* ---- a step --------------------------------------------------------------------------------- */
 
-static void make(cns_local *l, const cns_move *move) {
+static void make(cns_local *l, const cns_jump *move) {
     for (uint32_t k = 0; k < move->count; k++) {
         cns_score_set(&l->score, move->vars[k], move->values[k]);
     }
     cns_score_update(&l->score);
 }
 
-static int64_t gain_of(cns_local *l, const cns_move *move) {
+static int64_t gain_of(cns_local *l, const cns_jump *move) {
     int64_t before = l->score.total;
     make(l, move);
     int64_t gain = before - l->score.total;
@@ -172,14 +172,14 @@ static uint32_t broken(cns_local *l) {
 }
 
 /* Appends a change that mends what the move breaks. */
-static bool extend(cns_local *l, cns_move *move) {
-    cns_move second;
+static bool extend(cns_local *l, cns_jump *move) {
+    cns_jump second;
     if (move->count != 1) {
         return false;
     }
     make(l, move);
     uint32_t item = broken(l);
-    bool made = item != CNS_NO_ITEM && cns_move_make(&l->score, &l->rng, item, &second);
+    bool made = item != CNS_NO_ITEM && cns_jump_make(&l->score, &l->rng, item, &second);
     cns_score_undo(&l->score);
     if (!made || second.vars[0] == move->vars[0] || second.count != 1) {
         return false;
@@ -190,32 +190,32 @@ static bool extend(cns_local *l, cns_move *move) {
     return true;
 }
 
-static bool rests(cns_local *l, const cns_move *move) {
+static bool rests(cns_local *l, const cns_jump *move) {
     uint64_t moved = l->moved[move->vars[0]];
     return moved != 0 && moved + TABU > l->steps && cns_rng_below(&l->rng, 4) != 0;
 }
 
 /* Mostly what a wish comes to. Any variable at times: no solution is out of reach. */
-static bool think(cns_local *l, uint32_t item, cns_move *move) {
+static bool think(cns_local *l, uint32_t item, cns_jump *move) {
     if (cns_rng_below(&l->rng, STRAY) != 0) {
-        return cns_move_make(&l->score, &l->rng, item, move);
+        return cns_jump_make(&l->score, &l->rng, item, move);
     }
     uint32_t v = l->free[cns_rng_below(&l->rng, l->free_count)];
-    *move = (cns_move){1, {v}, {draw(l, v)}};
+    *move = (cns_jump){1, {v}, {draw(l, v)}};
     return true;
 }
 
 /* The best of some moves for the item; false: none came to mind. */
-static bool choose(cns_local *l, uint32_t item, cns_move *best, int64_t *gain) {
+static bool choose(cns_local *l, uint32_t item, cns_jump *best, int64_t *gain) {
     bool any = false;
     for (int k = 0; k < TRIES; k++) {
-        cns_move move;
+        cns_jump move;
         if (!think(l, item, &move) || rests(l, &move)) {
             continue;
         }
         int64_t own = gain_of(l, &move);
         if (own <= 0 && cns_rng_below(&l->rng, 2) == 0) {
-            cns_move longer = move;
+            cns_jump longer = move;
             int64_t more = extend(l, &longer) ? gain_of(l, &longer) : own;
             if (more > own) {
                 move = longer;
@@ -231,7 +231,7 @@ static bool choose(cns_local *l, uint32_t item, cns_move *best, int64_t *gain) {
     return any;
 }
 
-static void keep(cns_local *l, const cns_move *move) {
+static void keep(cns_local *l, const cns_jump *move) {
     make(l, move);
     cns_score_keep(&l->score);
     for (uint32_t k = 0; k < move->count; k++) {
@@ -242,7 +242,7 @@ static void keep(cns_local *l, const cns_move *move) {
 static void step(cns_local *l) {
     cns_score *s = &l->score;
     uint32_t item = s->violated[cns_rng_below(&l->rng, s->violated_count)];
-    cns_move best = {0};
+    cns_jump best = {0};
     int64_t gain = 0;
     l->steps++;
     s->ticks += 8;

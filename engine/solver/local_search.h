@@ -12,7 +12,7 @@
 #ifndef CNS_SOLVER_LOCAL_SEARCH_H
 #define CNS_SOLVER_LOCAL_SEARCH_H
 
-#include "solver/move.h"
+#include "solver/jump.h"
 
 typedef struct cns_local {
     cns_score score;

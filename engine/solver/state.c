@@ -42,10 +42,14 @@ bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uin
     return grow_to(s, array, element, capacity, (uint32_t)wanted);
 }
 
+static bool is_set(const _Atomic bool *flag) {
+    return flag != NULL && atomic_load_explicit(flag, memory_order_relaxed);
+}
+
 bool cns_poll_now(cns_state *s) {
     s->polled = s->ticks;
     if (s->status == CNS_OK && (s->polling == CNS_POLL_ALWAYS || s->level > 0)) {
-        if (s->cancelled != NULL && atomic_load_explicit(s->cancelled, memory_order_relaxed)) {
+        if (is_set(s->cancelled) || is_set(s->abandoned)) {
             s->status = CNS_E_CANCELLED;
         } else if (s->deadline != 0 && cns_os_clock() >= s->deadline) {
             s->status = CNS_E_DEADLINE;

@@ -351,7 +351,8 @@ struct cns_state {
     uint32_t polls;
     uint64_t polled; /* ticks at the last look */
     const _Atomic bool *cancelled;
-    uint64_t deadline; /* by cns_os_clock(); 0: none */
+    const _Atomic bool *abandoned; /* the same, by others of a team; NULL: nobody can */
+    uint64_t deadline;             /* by cns_os_clock(); 0: none */
 
     struct cns_outbox *outbox; /* share.h: what others are told; NULL: the search is alone */
 

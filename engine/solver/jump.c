@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * solver/move.c - see move.h.
+ * solver/jump.c - see jump.h.
  */
-#include "solver/move.h"
+#include "solver/jump.h"
 
 #define DEPTH_MOST 64 /* definitions on the way of a wish */
 #define DRAWS 8       /* random looks at the elements of an array */
@@ -437,7 +437,7 @@ static bool descend(mover *m, wish *w) {
     return false;
 }
 
-static bool arrive(mover *m, wish *w, cns_move *out) {
+static bool arrive(mover *m, wish *w, cns_jump *out) {
     for (int depth = 0; depth < DEPTH_MOST; depth++) {
         uint32_t v = index_of(w->var);
         if (!is_movable(m, w->var)) {
@@ -449,7 +449,7 @@ static bool arrive(mover *m, wish *w, cns_move *out) {
             if (target == m->score->values[v]) {
                 return false;
             }
-            *out = (cns_move){1, {v}, {target}};
+            *out = (cns_jump){1, {v}, {target}};
             return true;
         }
         if (!descend(m, w)) {
@@ -460,7 +460,7 @@ static bool arrive(mover *m, wish *w, cns_move *out) {
 }
 
 /* A random row of a table, all columns at once. */
-static bool take_row(mover *m, cns_move *out) {
+static bool take_row(mover *m, cns_jump *out) {
     uint32_t columns = m->c->v[0].count;
     uint32_t rows = m->c->i[0].count / columns;
     const int64_t *row = cns_model_i(m->score->model, m->c, 0);
@@ -485,7 +485,7 @@ static bool take_row(mover *m, cns_move *out) {
 }
 
 /* Two free elements of a permutation change places. */
-static bool swap(mover *m, cns_move *out) {
+static bool swap(mover *m, cns_jump *out) {
     uint32_t a;
     uint32_t b;
     if (!random_element(m, 0, &a) || !random_element(m, 0, &b)) {
@@ -501,7 +501,7 @@ static bool swap(mover *m, cns_move *out) {
         cns_score_nearest(s, y, to_y) != to_y) {
         return false;
     }
-    *out = (cns_move){2, {x, y}, {to_x, to_y}};
+    *out = (cns_jump){2, {x, y}, {to_x, to_y}};
     return true;
 }
 
@@ -520,7 +520,7 @@ static bool mend_constraint(mover *m, wish *w) {
     return mend_body(m, !truth, w);
 }
 
-bool cns_move_make(cns_score *s, cns_rng *rng, uint32_t item, cns_move *out) {
+bool cns_jump_make(cns_score *s, cns_rng *rng, uint32_t item, cns_jump *out) {
     mover m = {.score = s, .rng = rng};
     wish w;
     if (item >= s->constraint_count) {
