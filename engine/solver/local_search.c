@@ -6,10 +6,12 @@
 
 #include <string.h>
 
-#define TRIES 8  /* changes tried in a step */
-#define TABU 6   /* steps in which a changed variable mostly rests */
-#define WALK 100 /* one in so many steps keeps a change that mends nothing */
-#define STRAY 32 /* one in so many changes is of any variable */
+#define TRIES 8                    /* changes tried in a step */
+#define STEP_TICKS UINT64_C(50000) /* in a step, after which no more are */
+#define WORK_MOST UINT64_C(100000) /* ticks of one look at one constraint */
+#define TABU 6                     /* steps in which a changed variable mostly rests */
+#define WALK 100                   /* one in so many steps keeps a change that mends nothing */
+#define STRAY 32                   /* one in so many changes is of any variable */
 #define PATIENCE_FIRST UINT64_C(4000000) /* ticks without progress before a restart */
 #define PATIENCE_MOST UINT64_C(64000000)
 #define SHAKEN 50 /* one in so many variables gets a random value in a restart */
@@ -51,7 +53,11 @@ cns_status cns_local_init(cns_local *l, cns_context *context, const cns_model *m
         int64_t truth = assumptions[k] >= 0;
         cns_score_narrow(&l->score, index_of(assumptions[k]), truth, truth);
     }
-    for (uint32_t v = 0; v < model->variable_count; v++) {
+    bool slow = false; /* steps could not be stopped in time */
+    for (uint32_t k = 0; k < model->constraint_count; k++) {
+        slow = slow || cns_violation_work(model, &model->constraints[k]) > WORK_MOST;
+    }
+    for (uint32_t v = 0; v < model->variable_count && !slow; v++) {
         if (cns_score_free(&l->score, v)) {
             l->free[l->free_count++] = v;
         }
@@ -208,7 +214,8 @@ static bool think(cns_local *l, uint32_t item, cns_jump *move) {
 /* The best of some moves for the item; false: none came to mind. */
 static bool choose(cns_local *l, uint32_t item, cns_jump *best, int64_t *gain) {
     bool any = false;
-    for (int k = 0; k < TRIES; k++) {
+    uint64_t enough = l->score.ticks + STEP_TICKS;
+    for (int k = 0; k < TRIES && (l->score.ticks < enough || !any); k++) {
         cns_jump move;
         if (!think(l, item, &move) || rests(l, &move)) {
             continue;

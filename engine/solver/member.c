@@ -10,45 +10,69 @@
 #define SLICE UINT64_C(100000) /* ticks between looks at the clock and at the others */
 #define LBD_TOLD 2
 #define SIZE_TOLD 32
+#define TURN UINT64_C(1000000) /* ticks of local search, in turns with the complete one */
+#define WAIT_MOST 64
 
-static bool is_local(const cns_member *m) {
-    return m->role == CNS_ROLE_LOCAL;
+static bool has_local(const cns_member *m) {
+    return m->local.score.context != NULL;
 }
 
 uint64_t cns_member_ticks(const cns_member *m) {
-    return is_local(m) ? cns_local_ticks(&m->local) : m->worker->state.ticks;
+    return cns_local_ticks(&m->local) + (m->worker != NULL ? m->worker->state.ticks : 0);
 }
 
 int64_t cns_member_limit(const cns_member *m) {
-    if (is_local(m)) {
-        return m->local.limit;
+    int64_t limit = INT64_MAX;
+    if (m->worker != NULL && m->worker->state.objective_limit != INT64_MAX) {
+        limit = m->worker->state.objective_limit + m->worker->search.objective_offset;
     }
-    int64_t limit = m->worker->state.objective_limit;
-    return limit == INT64_MAX ? limit : limit + m->worker->search.objective_offset;
+    return has_local(m) && m->local.limit < limit ? m->local.limit : limit;
+}
+
+static void take_limit(cns_member *m, int64_t limit) {
+    if (has_local(m)) {
+        cns_local_improve(&m->local, limit);
+    }
+    if (m->worker != NULL && limit != INT64_MAX) {
+        int64_t own = limit - m->worker->search.objective_offset;
+        if (own < m->worker->state.objective_limit) {
+            cns_search_improve(&m->worker->search, own);
+        }
+    }
 }
 
 void cns_member_take_limit(cns_member *m) {
-    int64_t limit = m->team->limit;
-    if (limit >= cns_member_limit(m)) {
-        return;
-    }
-    if (is_local(m)) {
-        cns_local_improve(&m->local, limit);
-    } else {
-        cns_search_improve(&m->worker->search, limit - m->worker->search.objective_offset);
-    }
+    take_limit(m, m->team->limit);
 }
 
 void cns_member_prefer(cns_member *m, const int64_t *values) {
-    if (is_local(m)) {
+    if (has_local(m)) {
         cns_local_start(&m->local, values);
-    } else {
+    }
+    if (m->worker != NULL) {
         cns_worker_prefer(m->worker, values);
     }
 }
 
+void cns_member_take_turns(cns_member *m) {
+    uint64_t ticks = cns_member_ticks(m);
+    if (!m->shares || !m->ready || m->idle || ticks < m->turn_end) {
+        return;
+    }
+    if (!m->locally) {
+        m->locally = true;
+        m->found = false;
+        m->turn_end = ticks + TURN;
+        return;
+    }
+    m->locally = false;
+    m->wait = m->found ? 1 : m->wait < WAIT_MOST ? 2 * m->wait : WAIT_MOST;
+    m->turn_end = ticks + m->wait * TURN;
+}
+
 bool cns_member_is_finished(const cns_member *m) {
-    return m->exhausted || m->idle || (m->has_values && !cns_team_optimises(m->team));
+    return m->exhausted || (m->idle && !m->shares) ||
+           (m->has_values && !cns_team_optimises(m->team));
 }
 
 void cns_member_attach(cns_member *m) {
@@ -138,23 +162,38 @@ static cns_status load_worker(cns_member *m) {
 static cns_status load_local(cns_member *m) {
     cns_team *team = m->team;
     const cns_orders *orders = team->round->orders;
+    uint64_t spent = cns_local_ticks(&m->local);
     cns_local_deinit(&m->local);
-    return cns_local_init(&m->local, team->context, team->model, orders->assumptions,
-                          orders->assumption_count, team->seed + m->number);
+    cns_status status = cns_local_init(&m->local, team->context, team->model, orders->assumptions,
+                                       orders->assumption_count, team->seed + m->number);
+    m->local.score.ticks += spent;
+    if (status == CNS_OK) {
+        cns_local_improve(&m->local, team->limit);
+        if (team->has_best) {
+            cns_local_start(&m->local, team->best);
+        }
+    }
+    return status;
 }
 
 static cns_status load(cns_member *m) {
     cns_team *team = m->team;
-    cns_status status = is_local(m) ? load_local(m) : load_worker(m);
+    m->locally = m->role == CNS_ROLE_LOCAL;
+    if (!m->locally) {
+        cns_local_deinit(&m->local);
+    }
+    cns_status status = m->locally ? load_local(m) : load_worker(m);
     if (status != CNS_OK) {
         return status;
     }
     cns_member_take_limit(m);
-    if (team->has_best) {
+    if (team->has_best && !m->locally) {
         cns_member_prefer(m, team->best);
     }
     m->step_end = cns_member_ticks(m) + team->step_ticks;
     m->round_end = cns_member_ticks(m) + team->round_ticks;
+    m->turn_end = cns_member_ticks(m) + TURN;
+    m->wait = 1;
     m->ready = true;
     return CNS_OK;
 }
@@ -206,10 +245,11 @@ static bool is_over(cns_member *m, uint64_t deadline) {
     return !m->busy && atomic_load_explicit(&team->busy, memory_order_relaxed) == 0;
 }
 
-static uint64_t slice_end(const cns_member *m) {
-    uint64_t end = cns_member_ticks(m) + SLICE;
-    end = end > m->step_end ? m->step_end : end;
-    return m->team->deterministic && end > m->round_end ? m->round_end : end;
+/* Ticks until the next look. */
+static uint64_t slice(const cns_member *m) {
+    uint64_t ticks = cns_member_ticks(m);
+    uint64_t length = m->step_end - ticks < SLICE ? m->step_end - ticks : SLICE;
+    return m->team->deterministic && m->round_end - ticks < length ? m->round_end - ticks : length;
 }
 
 /* ---- searching ------------------------------------------------------------------------------ */
@@ -248,7 +288,7 @@ static cns_status keep_local_values(cns_member *m) {
         return status;
     }
     memcpy(m->values, cns_local_values(&m->local), model->variable_count * sizeof *m->values);
-    m->has_values = true;
+    m->has_values = m->found = true;
     if (cns_team_optimises(m->team)) {
         int64_t objective = cns_model_value(m->values, model->objective);
         cns_local_improve(&m->local, (model->goal == CNS_MAXIMIZE ? -objective : objective) - 1);
@@ -279,7 +319,7 @@ static bool goes_on(const cns_member *m) {
 /* Runs for a slice; false: something is to be said, or an error came. */
 static bool run_worker(cns_member *m) {
     cns_state *s = &m->worker->state;
-    switch (cns_search_run(&m->worker->search, slice_end(m))) {
+    switch (cns_search_run(&m->worker->search, s->ticks + slice(m))) {
     case CNS_SEARCH_PAUSED:
         return true;
     case CNS_SEARCH_SOLUTION:
@@ -296,7 +336,13 @@ static bool run_worker(cns_member *m) {
 }
 
 static bool run_local(cns_member *m) {
-    switch (cns_local_run(&m->local, slice_end(m), &m->status)) {
+    if (!has_local(m)) {
+        m->status = load_local(m);
+    }
+    if (m->status != CNS_OK) {
+        return false;
+    }
+    switch (cns_local_run(&m->local, cns_local_ticks(&m->local) + slice(m), &m->status)) {
     case CNS_LOCAL_PAUSED:
         return true;
     case CNS_LOCAL_SOLUTION:
@@ -304,6 +350,7 @@ static bool run_local(cns_member *m) {
         return goes_on(m);
     case CNS_LOCAL_STUCK:
         m->idle = true;
+        m->locally = !m->shares;
         return true;
     case CNS_LOCAL_ERROR:
         return false;
@@ -313,12 +360,12 @@ static bool run_local(cns_member *m) {
 
 static void search(cns_member *m) {
     cns_team *team = m->team;
-    if (!is_local(m)) {
+    if (m->worker != NULL) {
         watch_limits(m, CNS_POLL_ABOVE_ROOT);
     }
     uint64_t deadline = cns_os_clock() + team->round_time;
     while (!is_over(m, deadline)) {
-        if (is_local(m) ? run_local(m) : run_worker(m)) {
+        if (m->locally ? run_local(m) : run_worker(m)) {
             continue;
         }
         if (!team->deterministic || m->status != CNS_OK || limit_reached(team, cns_os_clock())) {
@@ -334,7 +381,7 @@ static void search(cns_member *m) {
 /* A limit, or the end of the search, that came while it loaded leaves the rest of use. */
 static void give_up_loading(cns_member *m) {
     if (m->status == CNS_E_DEADLINE || m->status == CNS_E_CANCELLED) {
-        cns_worker_close(m->worker);
+        cns_worker_close(m->worker); /* local search has no such limits */
         m->status = CNS_OK;
     }
 }

@@ -52,6 +52,7 @@ cns_status cns_team_create(cns_context *context, cns_worker *own, const cns_solv
         m->team = team;
         m->number = k;
         m->role = cns_role_of(team, k);
+        m->shares = cns_role_shares(team, k);
         m->last_restart = UINT64_MAX;
         m->guessed_low = INT64_MIN;
     }
@@ -95,6 +96,7 @@ void cns_team_changed(cns_team *team) {
     for (uint32_t k = 0; k < team->count; k++) {
         cns_member *m = &team->members[k];
         m->has_values = m->exhausted = m->idle = false;
+        m->locally = m->role == CNS_ROLE_LOCAL;
         m->round_end = m->ready ? cns_member_ticks(m) + team->round_ticks : 0;
     }
     team->has_best = false;
@@ -193,6 +195,7 @@ static cns_status exchange(cns_team *team) {
         cns_member *m = &team->members[k];
         if (m->ready) {
             recall(team, m);
+            cns_member_take_turns(m);
             m->round_end = cns_member_ticks(m) + team->round_ticks;
         }
     }

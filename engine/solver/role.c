@@ -4,6 +4,7 @@
  */
 #include "solver/team.h"
 
+#define LOCAL_NUMBER 3 /* of the member that searches locally; smaller teams share one's time */
 #define LNS_CONFLICTS 300
 #define PAUSE_MOST 63 /* restarts */
 
@@ -16,13 +17,17 @@ cns_role cns_role_of(const cns_team *team, uint32_t number) {
         return CNS_ROLE_FREE;
     case 2:
         return cns_team_optimises(team) ? CNS_ROLE_LNS : phases ? CNS_ROLE_FIXED : CNS_ROLE_SEEDED;
-    case 3:
+    case LOCAL_NUMBER:
         return CNS_ROLE_LOCAL;
     case 4:
         return phases ? CNS_ROLE_FIXED : CNS_ROLE_SEEDED;
     default:
         return cns_team_optimises(team) && number % 3 == 0 ? CNS_ROLE_LNS : CNS_ROLE_SEEDED;
     }
+}
+
+bool cns_role_shares(const cns_team *team, uint32_t number) {
+    return number == 1 && team->count <= LOCAL_NUMBER;
 }
 
 /* Random activities below one bump, and random values to try first. */

@@ -27,10 +27,15 @@ typedef enum cns_role {
 typedef struct cns_member {
     struct cns_team *team;
     cns_worker *worker; /* the first member's is the solver's; NULL with ROLE_LOCAL */
-    cns_local local;    /* with ROLE_LOCAL */
+    cns_local local;    /* with ROLE_LOCAL; and of one that shares its time, once it had a turn */
     uint32_t number;
     cns_role role;
-    bool ready; /* loaded */
+    bool ready;        /* loaded */
+    bool shares;       /* it searches completely and locally, in turns */
+    bool locally;      /* it does so now */
+    bool found;        /* a solution, in this turn */
+    uint32_t wait;     /* turns of complete search between two of local search */
+    uint64_t turn_end; /* ticks */
     cns_outbox outbox;
     uint32_t heard;       /* clauses of the pool */
     uint64_t facts_heard; /* facts that the pool had in all, when it heard them */
@@ -81,6 +86,8 @@ static inline bool cns_team_optimises(const cns_team *team) {
 /* ---- role.c --------------------------------------------------------------------------------- */
 
 cns_role cns_role_of(const cns_team *team, uint32_t number);
+/* Whether it takes turns with local search. */
+bool cns_role_shares(const cns_team *team, uint32_t number);
 /* Of one that searches completely, after it was loaded; `joins`: for the first time. */
 void cns_role_apply(cns_member *member, bool joins);
 /* The search's call at its root, with the member as `user`. */
@@ -91,6 +98,8 @@ bool cns_role_at_root(void *user);
 uint64_t cns_member_ticks(const cns_member *member);
 /* The most that the objective, as minimised, may be for it. */
 int64_t cns_member_limit(const cns_member *member);
+/* At a meeting: whose turn it is, with a member that shares its time. */
+void cns_member_take_turns(cns_member *member);
 /* Makes that at most the team's. */
 void cns_member_take_limit(cns_member *member);
 /* The best values known are its to go on from. */
