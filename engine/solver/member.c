@@ -10,7 +10,6 @@
 #define SLICE UINT64_C(100000) /* ticks between looks at the clock and at the others */
 #define LBD_TOLD 2
 #define SIZE_TOLD 32
-#define TURN UINT64_C(1000000) /* ticks of local search, in turns with the complete one */
 #define WAIT_MOST 64
 
 static bool has_local(const cns_member *m) {
@@ -54,6 +53,11 @@ void cns_member_prefer(cns_member *m, const int64_t *values) {
     }
 }
 
+/* Ticks of local search between two turns of the complete one. */
+static uint64_t turn_of(const cns_team *team) {
+    return team->round_ticks / 4 + 1;
+}
+
 void cns_member_take_turns(cns_member *m) {
     uint64_t ticks = cns_member_ticks(m);
     if (!m->shares || !m->ready || m->idle || ticks < m->turn_end) {
@@ -62,12 +66,12 @@ void cns_member_take_turns(cns_member *m) {
     if (!m->locally) {
         m->locally = true;
         m->found = false;
-        m->turn_end = ticks + TURN;
+        m->turn_end = ticks + turn_of(m->team);
         return;
     }
     m->locally = false;
     m->wait = m->found ? 1 : m->wait < WAIT_MOST ? 2 * m->wait : WAIT_MOST;
-    m->turn_end = ticks + m->wait * TURN;
+    m->turn_end = ticks + m->wait * turn_of(m->team);
 }
 
 bool cns_member_is_finished(const cns_member *m) {
@@ -192,7 +196,7 @@ static cns_status load(cns_member *m) {
     }
     m->step_end = cns_member_ticks(m) + team->step_ticks;
     m->round_end = cns_member_ticks(m) + team->round_ticks;
-    m->turn_end = cns_member_ticks(m) + TURN;
+    m->turn_end = cns_member_ticks(m) + turn_of(team);
     m->wait = 1;
     m->ready = true;
     return CNS_OK;

@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define ACTIVITY_NOISE 0.5 /* of a bump: what Booleans that no conflict told apart differ by */
-/* Ticks before other workers join: they pay for longer searches. */
+/* Ticks before other workers join: they pay for searches that last longer than what they load. */
 #define WARM_UP UINT64_C(400000)
+#define LOAD_TICKS 40 /* about; for each argument of a constraint */
 
 /* ---- creation ------------------------------------------------------------------------------- */
 
@@ -153,8 +154,14 @@ static cns_orders orders_of(const cns_solver *solver) {
     return (cns_orders){&solver->options, solver->assumptions, solver->assumption_count};
 }
 
+/* About what loading costs beside the propagation that ticks count. */
+static uint64_t load_work(const cns_model *m) {
+    return LOAD_TICKS * ((uint64_t)m->var_count + m->int_count);
+}
+
 static cns_status load(cns_solver *solver) {
     cns_state *s = &solver->own.state;
+    uint64_t before = s->ticks;
     cns_solver_watch_limits(solver, CNS_POLL_ALWAYS);
     cns_solver_end_excursion(solver);
     const cns_orders orders = orders_of(solver);
@@ -168,7 +175,7 @@ static cns_status load(cns_solver *solver) {
     if (status == CNS_OK && solver->team != NULL) {
         cns_team_changed(solver->team);
     }
-    solver->alone_until = s->ticks + WARM_UP;
+    solver->alone_until = s->ticks + WARM_UP + (s->ticks - before) + load_work(&solver->model);
     return status;
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/os.h"
 #include "cns/tasks.h"
-#include "solver/parallel.h"
+#include "solver/team.h"
 #include "solver_random.h"
 #include "support.h"
 
@@ -157,6 +157,15 @@ static cns_status run_team(tiny *t, cns_team *team, const cns_orders *orders) {
     }
 }
 
+static uint64_t local_steps; /* of all teams of this process */
+
+static void count_local_steps(const cns_team *team) {
+    for (uint32_t k = 0; team != NULL && k < team->count; k++) {
+        local_steps += team->members[k].local.steps;
+        ck_assert_uint_eq(team->members[k].local.refused, 0);
+    }
+}
+
 static cns_status search_tiny(cns_context *context, tiny *t, const cns_executor *executor,
                               uint32_t workers, bool deterministic) {
     cns_solve_options options = {.size = sizeof options,
@@ -176,6 +185,7 @@ static cns_status search_tiny(cns_context *context, tiny *t, const cns_executor 
         cns_team_set_round(team, 1 + below(t, 200));
         status = run_team(t, team, &orders);
     }
+    count_local_steps(team);
     cns_team_destroy(team);
     cns_worker_close(&own);
     return status;
@@ -226,6 +236,7 @@ START_TEST(test_teams_agree_with_brute_force) {
         free_tiny(&t);
         support_context_destroy(context);
     }
+    ck_assert(count < 100 || local_steps > 0);
     end_threads(&pool);
 }
 END_TEST
@@ -491,9 +502,9 @@ START_TEST(test_determinism) {
         cns_context *context = support_context();
         cns_solver *s = new_solver(context, 7);
         add_random_shop(s, 3, 7);
-        set_workers(s, &pool, 4, true);
+        set_workers(s, &pool, (uint32_t)_i, true);
         history h = solve_all(context, s, ticks[k]);
-        ck_assert_uint_gt(h.stats.ticks, 4 * 400000); /* all workers took part */
+        ck_assert_uint_gt(h.stats.ticks, (uint64_t)_i * 400000); /* all workers took part */
         if (k == 0) {
             first = h;
         }
@@ -738,7 +749,7 @@ int main(void) {
     TCase *solvers = tcase_create("solvers");
     tcase_set_timeout(solvers, 1200);
     tcase_add_loop_test(solvers, test_published_optima, 0, 2);
-    tcase_add_test(solvers, test_determinism);
+    tcase_add_loop_test(solvers, test_determinism, 2, 5); /* with local search in turns, or alone */
     tcase_add_loop_test(solvers, test_infeasible_and_core, 0, 2);
     tcase_add_loop_test(solvers, test_constraints_added_later, 0, 2);
     tcase_add_test(solvers, test_all_solutions);
