@@ -51,7 +51,7 @@ cns_status cns_local_init(cns_local *l, cns_context *context, const cns_model *m
     l->assumption_count = count;
     for (uint32_t k = 0; k < count; k++) {
         int64_t truth = assumptions[k] >= 0;
-        cns_score_narrow(&l->score, index_of(assumptions[k]), truth, truth);
+        l->spent = !cns_score_narrow(&l->score, index_of(assumptions[k]), truth, truth) || l->spent;
     }
     bool slow = false; /* steps could not be stopped in time */
     for (uint32_t k = 0; k < model->constraint_count; k++) {
@@ -101,13 +101,12 @@ void cns_local_improve(cns_local *l, int64_t limit) {
         return;
     }
     l->limit = limit;
-    l->spent = limit < (m->goal == CNS_MINIMIZE ? cns_model_low(m, m->objective)
-                                                : -cns_model_high(m, m->objective));
     bool least = (m->goal == CNS_MINIMIZE) == (m->objective >= 0); /* of the variable, too */
     int64_t bound = m->goal == CNS_MINIMIZE ? limit : -limit;
     bound = m->objective >= 0 ? bound : 1 - bound;
-    cns_score_narrow(&l->score, index_of(m->objective), least ? INT64_MIN : bound,
-                     least ? bound : INT64_MAX);
+    l->spent = !cns_score_narrow(&l->score, index_of(m->objective), least ? INT64_MIN : bound,
+                                 least ? bound : INT64_MAX) ||
+               l->spent;
     if (l->started) {
         cns_score_assign(&l->score, l->score.values);
         l->least = UINT32_MAX;

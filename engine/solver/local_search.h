@@ -24,7 +24,7 @@ typedef struct cns_local {
     uint32_t *free;  /* variables */
     uint32_t free_count;
     bool started;  /* there is an assignment to go on from */
-    bool spent;    /* no value of the objective is good enough */
+    bool spent;    /* no value of the objective, or of an assumption, is good enough */
     int64_t limit; /* of the objective, as minimised */
     uint64_t steps, restarts;
     uint64_t restart_at; /* ticks */

@@ -89,9 +89,9 @@ typedef struct cns_score {
 cns_status cns_score_init(cns_score *score, cns_context *context, const cns_model *model);
 void cns_score_deinit(cns_score *score);
 
-/* The variable lies within low .. high, too; ignored where that leaves nothing of its domain. Needs
- * cns_score_assign afterwards. */
-void cns_score_narrow(cns_score *score, uint32_t var, int64_t low, int64_t high);
+/* The variable lies within low .. high, too. False, and nothing changes: that would leave nothing
+ * of its domain. Needs cns_score_assign afterwards. */
+bool cns_score_narrow(cns_score *score, uint32_t var, int64_t low, int64_t high);
 /* All anew: free variables from `values` (each brought into its domain), followers from them. */
 void cns_score_assign(cns_score *score, const int64_t *values);
 /* The value of the variable's domain, made narrower, that is nearest. */

@@ -491,7 +491,7 @@ cns_status cns_score_init(cns_score *s, cns_context *context, const cns_model *m
     return CNS_OK;
 }
 
-void cns_score_narrow(cns_score *s, uint32_t v, int64_t low, int64_t high) {
+bool cns_score_narrow(cns_score *s, uint32_t v, int64_t low, int64_t high) {
     int64_t old_low = s->low[v];
     int64_t old_high = s->high[v];
     s->low[v] = low > old_low ? low : old_low;
@@ -500,5 +500,7 @@ void cns_score_narrow(cns_score *s, uint32_t v, int64_t low, int64_t high) {
     if (nearest < s->low[v] || nearest > s->high[v]) {
         s->low[v] = old_low;
         s->high[v] = old_high;
+        return false;
     }
+    return true;
 }
