@@ -13,7 +13,7 @@
 #define ACTIVITY_NOISE 0.5 /* of a bump: what Booleans that no conflict told apart differ by */
 /* Ticks before other workers join: they pay for searches that last longer than what they load. */
 #define WARM_UP UINT64_C(400000)
-#define LOAD_TICKS 40 /* about; for each argument of a constraint */
+#define LOAD_TICKS 15 /* about; for each argument of a constraint */
 
 /* ---- creation ------------------------------------------------------------------------------- */
 
