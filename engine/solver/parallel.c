@@ -323,9 +323,13 @@ uint64_t cns_team_conflicts(const cns_team *team) {
 
 cns_status cns_team_check(cns_team *team) {
     cns_status status = CNS_OK;
-    for (uint32_t k = 1; k < team->count && status == CNS_OK; k++) {
-        cns_worker *w = team->members[k].worker;
-        status = w != NULL && w->open ? cns_state_check(&w->state) : CNS_OK;
+    for (uint32_t k = 0; k < team->count && status == CNS_OK; k++) {
+        cns_member *m = &team->members[k];
+        cns_worker *w = m->worker;
+        status = k > 0 && w != NULL && w->open ? cns_state_check(&w->state) : CNS_OK;
+        if (status == CNS_OK && m->local.score.context != NULL && m->local.started) {
+            status = cns_score_check(&m->local.score);
+        }
     }
     return status;
 }

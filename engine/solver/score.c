@@ -336,7 +336,9 @@ cns_status cns_score_check(cns_score *s) {
     memcpy(costs, s->costs, size);
     int64_t total = s->total;
     uint32_t violated = s->violated_count;
+    uint64_t ticks = s->ticks;
     cns_score_assign(s, s->values);
+    s->ticks = ticks;
     bool same =
         memcmp(costs, s->costs, size) == 0 && total == s->total && violated == s->violated_count;
     cns_context_free(s->context, costs, size + 1, CNS_ALIGN_DEFAULT);
