@@ -77,7 +77,6 @@ static cns_wide divide_up(cns_wide a, cns_wide b) { /* away from 0 */
 static int64_t target_of(const mover *m, cns_var var, cns_wide delta) {
     const cns_wide most = (cns_wide)1 << 42;
     cns_wide target = value(m, var) + delta;
-    (void)m;
     return (int64_t)(target > most ? most : target < -most ? -most : target);
 }
 

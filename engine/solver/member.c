@@ -10,7 +10,7 @@
 #define SLICE UINT64_C(100000) /* ticks between looks at the clock and at the others */
 #define LBD_TOLD 2
 #define SIZE_TOLD 32
-#define WAIT_MOST 64
+#define WAIT_MOST 64 /* turns */
 
 static bool has_local(const cns_member *m) {
     return m->local.score.context != NULL;
@@ -53,7 +53,7 @@ void cns_member_prefer(cns_member *m, const int64_t *values) {
     }
 }
 
-/* Ticks of local search between two turns of the complete one. */
+/* Ticks of a turn. */
 static uint64_t turn_of(const cns_team *team) {
     return team->round_ticks / 4 + 1;
 }
@@ -285,6 +285,8 @@ static cns_status keep_values(cns_member *m) {
     return CNS_OK;
 }
 
+/* Also the member's complete search, which may have its turn before the next meeting, is left with
+ * better ones only: it would put a worse one in this one's place. */
 static cns_status keep_local_values(cns_member *m) {
     const cns_model *model = m->team->model;
     cns_status status = reserve_values(m);
@@ -295,7 +297,7 @@ static cns_status keep_local_values(cns_member *m) {
     m->has_values = m->found = true;
     if (cns_team_optimises(m->team)) {
         int64_t objective = cns_model_value(m->values, model->objective);
-        cns_local_improve(&m->local, (model->goal == CNS_MAXIMIZE ? -objective : objective) - 1);
+        take_limit(m, (model->goal == CNS_MAXIMIZE ? -objective : objective) - 1);
     }
     return CNS_OK;
 }
