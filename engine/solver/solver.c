@@ -98,6 +98,7 @@ void cns_solver_destroy(cns_solver *solver) {
     cns_team_destroy(solver->team);
     cns_solver_set_proof(solver, NULL, NULL);
     cns_lns_deinit(&solver->alone.lns);
+    cns_local_deinit(&solver->turns.local);
     cns_worker_close(&solver->own);
     cns_model_deinit(&solver->model);
     cns_context_free(context, solver->values, solver->value_capacity * sizeof(int64_t),
@@ -175,7 +176,9 @@ static cns_status load(cns_solver *solver) {
     if (status == CNS_OK && solver->team != NULL) {
         cns_team_changed(solver->team);
     }
-    solver->alone_until = s->ticks + WARM_UP + (s->ticks - before) + load_work(&solver->model);
+    uint64_t work = s->ticks - before + load_work(&solver->model);
+    solver->alone_until = s->ticks + WARM_UP + work;
+    cns_solver_plan_turns(solver, s->ticks + work);
     return status;
 }
 
@@ -358,9 +361,51 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
 
 static cns_status gather(cns_solver *solver) {
     cns_solver_end_excursion(solver);
+    cns_solver_end_turns(solver);
     bool solved = solver->has_solution && solver->own.state.objective_limit != INT64_MAX;
     return cns_team_create(solver->context, &solver->own, &solver->options, solver->seed,
                            solved ? solver->values : NULL, &solver->team);
+}
+
+/* Until `ticks_end`; CNS_RUNNING: there is nothing to be said. */
+static cns_status search_completely(cns_solver *solver, uint64_t ticks_end, cns_outcome *out) {
+    cns_status status = CNS_OK;
+    switch (cns_search_run(&solver->own.search, ticks_end)) {
+    case CNS_SEARCH_PAUSED:
+        break;
+    case CNS_SEARCH_SOLUTION:
+        status = take_solution(solver, NULL);
+        *out = CNS_SOLUTION;
+        break;
+    case CNS_SEARCH_EXHAUSTED:
+        *out = CNS_COMPLETE;
+        return finish(solver, &solver->own.search);
+    case CNS_SEARCH_ERROR:
+        return solver->own.state.status;
+    }
+    return status;
+}
+
+static cns_status search_locally(cns_solver *solver, uint64_t ticks_end, cns_outcome *out) {
+    const int64_t *found;
+    cns_status status = cns_solver_search_locally(solver, ticks_end, &found);
+    if (status == CNS_OK && found != NULL) {
+        *out = CNS_SOLUTION;
+        status = take_solution(solver, found);
+    }
+    return status;
+}
+
+/* One slice, to be cut where others join or local search has a turn. */
+static cns_status search_alone(cns_solver *solver, uint64_t ticks_end, cns_outcome *out) {
+    uint64_t ticks = solver->own.state.ticks;
+    uint64_t slice = ticks_end - ticks < CNS_SOLVER_SLICE ? ticks_end : ticks + CNS_SOLVER_SLICE;
+    if (cns_solver_has_turn(solver)) {
+        return search_locally(solver, slice, out);
+    }
+    uint64_t turn = cns_solver_next_turn(solver);
+    cns_solver_go_alone(solver);
+    return search_completely(solver, slice < turn ? slice : turn, out);
 }
 
 /* Runs slices until something is to be said. */
@@ -368,12 +413,12 @@ static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
     cns_state *s = &solver->own.state;
     uint64_t end = ticks == 0 || ticks > UINT64_MAX - s->ticks ? UINT64_MAX : s->ticks + ticks;
     bool together = wants_team(solver);
-    for (;;) {
+    cns_status status = CNS_OK;
+    *out = CNS_RUNNING;
+    while (status == CNS_OK && *out == CNS_RUNNING) {
         if (together && solver->team == NULL && s->ticks >= solver->alone_until) {
-            cns_status status = gather(solver);
-            if (status != CNS_OK) {
-                return status;
-            }
+            status = gather(solver);
+            continue;
         }
         if (solver->team != NULL) {
             cns_team_begin(solver->team, ticks == 0 ? 0 : end > s->ticks ? end - s->ticks : 1);
@@ -384,29 +429,12 @@ static cns_status search(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
             return CNS_OK;
         }
         if (s->ticks >= end) {
-            *out = CNS_RUNNING;
             return CNS_OK;
         }
-        cns_solver_go_alone(solver);
-        uint64_t slice = end - s->ticks < CNS_SOLVER_SLICE ? end : s->ticks + CNS_SOLVER_SLICE;
-        slice = together && slice > solver->alone_until ? solver->alone_until : slice;
-        switch (cns_search_run(&solver->own.search, slice)) {
-        case CNS_SEARCH_PAUSED:
-            break;
-        case CNS_SEARCH_SOLUTION: {
-            cns_status status = take_solution(solver, NULL);
-            if (status == CNS_OK) {
-                *out = CNS_SOLUTION;
-            }
-            return status;
-        }
-        case CNS_SEARCH_EXHAUSTED:
-            *out = CNS_COMPLETE;
-            return finish(solver, &solver->own.search);
-        case CNS_SEARCH_ERROR:
-            return s->status;
-        }
+        bool joined = together && end > solver->alone_until;
+        status = search_alone(solver, joined ? solver->alone_until : end, out);
     }
+    return status;
 }
 
 cns_status cns_solver_recover(cns_solver *solver, cns_status status) {

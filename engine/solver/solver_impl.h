@@ -6,6 +6,7 @@
 #define CNS_SOLVER_IMPL_H
 
 #include "solver/lns.h"
+#include "solver/local_search.h"
 #include "solver/parallel.h"
 #include "solver/proof.h"
 
@@ -29,12 +30,24 @@ typedef struct cns_alone {
     cns_effort out;    /* when the present one began */
 } cns_alone;
 
+/* When a search alone gives turns to local search. */
+typedef struct cns_turns {
+    cns_local local;    /* once it had a turn */
+    uint64_t begin;     /* ticks: when the next one is due, or the present one was */
+    uint64_t end;       /* ticks: of the present one; 0: there is none */
+    uint64_t wait;      /* turns' ticks between two */
+    uint64_t solutions; /* that local search knows of */
+    bool found;         /* a solution, in this turn */
+    bool over;          /* there is nothing that it could do */
+} cns_turns;
+
 struct cns_solver {
     cns_context *host;    /* the caller's */
     cns_context *context; /* inside it, of this solver alone: its memory and its limit */
     cns_model model;
     cns_worker own;       /* what searches on the thread that steps */
     cns_alone alone;      /* while there is no team */
+    cns_turns turns;      /* the same */
     cns_team *team;       /* with several workers, once they have joined */
     uint64_t alone_until; /* ticks: then they do */
     cns_solve_options options;
@@ -87,6 +100,15 @@ cns_status cns_solver_no_variable(const cns_solver *solver, const char *function
 void cns_solver_go_alone(cns_solver *solver);
 /* Back to the root and to the usual search: before another problem, or others join. */
 void cns_solver_end_excursion(cns_solver *solver);
+/* Local search begins anew with a problem, some time from `ticks` on; or has no turn any more. */
+void cns_solver_plan_turns(cns_solver *solver, uint64_t ticks);
+void cns_solver_end_turns(cns_solver *solver);
+/* When the search has to pause for a turn; UINT64_MAX: it has not. */
+uint64_t cns_solver_next_turn(const cns_solver *solver);
+bool cns_solver_has_turn(const cns_solver *solver);
+/* Runs local search until `ticks_end`, or the end of its turn. *found: a solution's values, or
+ * NULL; valid until the next call. */
+cns_status cns_solver_search_locally(cns_solver *solver, uint64_t ticks_end, const int64_t **found);
 /* Sends the other workers away. */
 void cns_solver_dismiss(cns_solver *solver);
 /* Brings the state up to the model. */
