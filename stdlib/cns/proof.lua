@@ -197,11 +197,26 @@ function steps.v(self, words)
     self.var_of[tonumber(words[2])] = k
 end
 
--- One variable for another, from an equation of two; the other's domain takes both.
+-- The sum `a` with the fixed variables' values on its right side.
+local function without_fixed(e, a)
+    local out = {x = {}, a = {}, c = a.c}
+    for k, t in ipairs(a.x) do
+        if t.v and e.low[t.v] == e.high[t.v] then
+            out.c = out.c - a.a[k] * (t.s * e.low[t.v] + t.o)
+        else
+            out.x[#out.x + 1], out.a[#out.a + 1] = t, a.a[k]
+        end
+    end
+    return out
+end
+
+-- One variable for another, from an equation of two; the other's domain takes both. What is fixed
+-- takes part as a constant: which of equal constants stands for the others is of no interest.
 function steps.a(self, words)
     local c = self:constraint(origin_of(words[2]))
-    local e, a = self.e, c.arguments
+    local e = self.e
     if c.kind ~= "eq" or c.mode then reject("constraint %s makes no alias", words[2]) end
+    local a = without_fixed(e, c.arguments)
     self.version = self.version + 1
     if #a.x == 0 then
         if a.c ~= 0 then e.add {} end

@@ -198,6 +198,22 @@ end
 prove("a job shop's best span", job_shop(30, "minimize span"), "optimal, objective 11")
 prove("a job shop one below its best span", job_shop(10, "satisfy"), "unsatisfiable")
 
+-- Integers that equal the same constant are aliases of each other in the solver, through the
+-- constant; each is a constant of its own to the checker.
+local function constants(n, goal)
+    local lines, posts = {}, {}
+    for k = 1, n do
+        lines[#lines + 1] = ("var 0..1: i%d;\nvar bool: b%d;"):format(k, k)
+        posts[k] = ("constraint int_eq(i%d,1);"):format(k)
+        posts[n + k] = ("constraint bool2int(b%d,i%d);"):format(k, k)
+    end
+    return table.concat(lines, "\n") .. "\nvar bool: free;\n" .. table.concat(posts, "\n")
+        .. ("\nconstraint bool_clause([],[b1,%s]);\nsolve satisfy;\n"):format(goal)
+end
+prove("integers of one constant, and their Booleans", constants(5, "free"),
+    "1 solution, no others", "-a")
+prove("Booleans that cannot all be true", constants(5, "b4"), "unsatisfiable")
+
 -- ---- damage ---------------------------------------------------------------------------------
 
 local function copy(lines)
