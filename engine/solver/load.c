@@ -2,7 +2,7 @@
  *
  * solver/load.c - aliases, domains, and the order of loading; see load.h.
  */
-#include "solver/load.h"
+#include "solver/presolve.h"
 #include "solver/proof.h"
 
 #include <string.h>
@@ -275,6 +275,13 @@ cns_lit cns_load_lit(cns_loader *l, cns_var var) {
     return cns_load_view(l, var, &view) ? cns_view_lit_ge(l->state, view, 1) : CNS_LIT_NONE;
 }
 
+void cns_load_bounds(cns_loader *l, cns_var var, int64_t *low, int64_t *high) {
+    cns_alias a = resolve(l, var);
+    domain d = domain_of(l, a.root);
+    *low = a.offset + (a.sign > 0 ? low_of(d) : -high_of(d));
+    *high = a.offset + (a.sign > 0 ? high_of(d) : -low_of(d));
+}
+
 int64_t cns_load_value(const cns_loader *l, cns_var var) {
     cns_alias a = resolve((cns_loader *)(uintptr_t)l, var);
     int64_t value;
@@ -387,28 +394,32 @@ static bool is_definition(cns_loader *l, const cns_model_constraint *c) {
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-/* What becomes of each new constraint. */
-enum { POST = 0, DONE = 1 };
-
 static cns_status load_new(cns_loader *l, uint8_t *fate, uint32_t first, uint32_t count) {
     cns_state *s = l->state;
     const cns_model *m = l->model;
     for (uint32_t k = 0; k < count && cns_poll(s) && s->status == CNS_OK; k++) {
-        fate[k] = is_alias(l, &m->constraints[first + k]) ? DONE : POST;
+        fate[k] = is_alias(l, &m->constraints[first + k]) ? CNS_FATE_DONE : CNS_FATE_POST;
     }
     for (uint32_t k = 0; k < count && cns_poll(s) && s->status == CNS_OK && !s->failed; k++) {
-        if (fate[k] == POST && is_definition(l, &m->constraints[first + k])) {
-            fate[k] = DONE;
+        if (fate[k] == CNS_FATE_POST && is_definition(l, &m->constraints[first + k])) {
+            fate[k] = CNS_FATE_DONE;
         }
     }
-    for (uint32_t k = 0; k < count && s->status == CNS_OK && !s->failed; k++) {
-        if (fate[k] == POST) {
+    const cns_batch batch = {l, fate, first, count};
+    cns_differ differ;
+    bool more = cns_differ_find(&differ, &batch);
+    for (uint32_t k = 0; more && k < count && s->status == CNS_OK && !s->failed; k++) {
+        if (fate[k] == CNS_FATE_POST) {
             s->active_origin = first + k;
             cns_status status = cns_load_constraint(l, first + k);
             s->status = s->status == CNS_OK ? status : s->status;
             s->active_origin = UINT32_MAX;
         }
     }
+    if (more && s->status == CNS_OK && !s->failed && cns_differ_post(&differ, &batch)) {
+        cns_presolve_machines(&batch);
+    }
+    cns_differ_deinit(&differ, s);
     return s->status;
 }
 

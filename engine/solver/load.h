@@ -54,6 +54,8 @@ cns_status cns_load(cns_loader *loader);
  * memory gave out. */
 cns_lit cns_load_lit(cns_loader *loader, cns_var var);
 bool cns_load_view(cns_loader *loader, cns_var var, cns_view *out);
+/* Bounds of a variable's domain as it is known, at least as declared; makes nothing. */
+void cns_load_bounds(cns_loader *loader, cns_var var, int64_t *low, int64_t *high);
 /* The value in the state, where all is fixed; of a variable that nothing refers to: its least. */
 int64_t cns_load_value(const cns_loader *loader, cns_var var);
 /* The value that the search tries first, if the variable has a literal or a view. Any level. */

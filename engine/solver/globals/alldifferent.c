@@ -209,3 +209,8 @@ cns_status cns_post_alldifferent_except(cns_state *state, cns_post post, cns_vie
     }
     return cns_post_alldifferent(state, post, x);
 }
+
+cns_status cns_post_alldifferent_values(cns_state *state, cns_post post, cns_views x) {
+    return cns_may_post(state) && x.count > 1 ? post_values(state, post, x, NULL, 0)
+                                              : state->status;
+}

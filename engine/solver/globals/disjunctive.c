@@ -572,3 +572,23 @@ cns_status cns_post_disjunctive(cns_state *state, cns_post post, cns_views start
     return cns_post_disjunctive_limited(state, post, starts, durations, presence, strict,
                                         LITERAL_LIMIT);
 }
+
+cns_status cns_post_machine(cns_state *state, cns_post post, cns_views starts, cns_views durations,
+                            const cns_lit *before) {
+    if (state->failed || starts.count < 2) {
+        return CNS_OK;
+    }
+    size_t room = starts.count * sizeof(cns_task);
+    cns_task *tasks = cns_context_calloc(state->context, room);
+    if (tasks == NULL) {
+        return state->status = cns_context_memory_status(state->context, room);
+    }
+    uint32_t n = gather(state, starts, durations, NULL, true, tasks);
+    if (n == starts.count && !state->failed) {
+        cns_disjunctive *p = create(state, post, tasks, n, before);
+        state->status =
+            p == NULL ? cns_context_memory_status(state->context, room) : attach(state, p);
+    }
+    cns_context_free(state->context, tasks, room, CNS_ALIGN_DEFAULT);
+    return state->status;
+}

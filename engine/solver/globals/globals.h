@@ -58,6 +58,8 @@ cns_status cns_post_xor(cns_state *state, cns_post post, const cns_lit *lits, ui
 /* ---- counting and permutations: unconditional ----------------------------------------------- */
 
 cns_status cns_post_alldifferent(cns_state *state, cns_post post, cns_views x);
+/* The same, by fixed views alone: what the inequations of all pairs would deduce. */
+cns_status cns_post_alldifferent_values(cns_state *state, cns_post post, cns_views x);
 /* Those x that take a value outside `excepted` (ascending) differ. */
 cns_status cns_post_alldifferent_except(cns_state *state, cns_post post, cns_views x,
                                         const int64_t *excepted, uint32_t count);
@@ -83,6 +85,10 @@ cns_status cns_post_cumulative(cns_state *state, cns_post post, cns_views starts
 /* presence: one literal a task, or NULL: all are present. */
 cns_status cns_post_disjunctive(cns_state *state, cns_post post, cns_views starts,
                                 cns_views durations, const cns_lit *presence, bool strict);
+/* Tasks, all present, whose orders have literals: where before[i * count + j] is true, i ends
+ * before j starts; of each pair one is true, and false where the bounds forbid it. */
+cns_status cns_post_machine(cns_state *state, cns_post post, cns_views starts, cns_views durations,
+                            const cns_lit *before);
 cns_status cns_post_diffn(cns_state *state, cns_post post, cns_views x, cns_views y, cns_views dx,
                           cns_views dy, bool strict);
 /* bins count from 0; loads[k] is the sum of the weights of the items in bin k. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/presolve.h - what the loader finds in many constraints together, before it posts them.
+ *
+ * Everything here adds what the model implies, or states several constraints as one of the same
+ * meaning: no solution is lost or gained, and no variable is removed. So it holds as well for all
+ * solutions, under assumptions, with hints and search phases, and for constraints that come later.
+ * What follows from several constraints is no lemma of one of them: nothing of it is done while a
+ * proof is written. The work is bounded by the number of constraints, and polled.
+ */
+#ifndef CNS_SOLVER_PRESOLVE_H
+#define CNS_SOLVER_PRESOLVE_H
+
+#include "solver/load.h"
+#include "solver/presolve_cliques.h"
+
+/* The loader's constraints from `first` on, and what becomes of each. */
+enum { CNS_FATE_POST = 0, CNS_FATE_DONE = 1 };
+
+typedef struct cns_batch {
+    cns_loader *loader;
+    uint8_t *fate; /* of constraint first + k */
+    uint32_t first, count;
+} cns_batch;
+
+/* Groups of views that differ from each other, from inequations of pairs. */
+typedef struct cns_differ {
+    cns_clique_edges edges;
+    cns_cliques cliques;
+} cns_differ;
+
+/* Before constraints are posted: those that are stated together are done. */
+bool cns_differ_find(cns_differ *differ, const cns_batch *batch);
+/* After they were: posts the groups. */
+bool cns_differ_post(cns_differ *differ, const cns_batch *batch);
+void cns_differ_deinit(cns_differ *differ, cns_state *state);
+
+/* After constraints were posted: tasks of which each two are in one order or the other, by a clause
+ * of two literals that imply precedences, are on a machine for one task at a time. */
+bool cns_presolve_machines(const cns_batch *batch);
+
+#endif

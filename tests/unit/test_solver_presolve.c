@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_solver_presolve.c - what the loader finds in many constraints together, against brute force:
+ * the same solutions, the same optimum, also when constraints are added between two searches.
+ */
+#include <string.h>
+
+#include "solver/presolve.h"
+#include "solver_random.h"
+#include "support.h"
+
+/* ---- cliques alone -------------------------------------------------------------------------- */
+
+static void add_edge(cns_state *s, cns_clique_edges *edges, uint32_t x, uint32_t y, int32_t sign,
+                     int64_t offset) {
+    cns_clique_edge edge = {.x = x, .y = y, .sign = sign, .offset = offset, .label = edges->count};
+    ck_assert(cns_clique_edge_add(s, edges, edge));
+}
+
+typedef struct found {
+    cns_context *context;
+    cns_state state;
+    cns_clique_edges edges;
+    cns_cliques cliques;
+} found;
+
+static void begin(found *f) {
+    memset(f, 0, sizeof *f);
+    f->context = support_context();
+    ck_assert_int_eq(cns_state_init(&f->state, f->context, 1), CNS_OK);
+}
+
+static void end(found *f) {
+    cns_clique_edges_deinit(&f->state, &f->edges);
+    cns_cliques_deinit(&f->state, &f->cliques);
+    cns_state_deinit(&f->state);
+    support_context_destroy(f->context);
+}
+
+/* Each two members of each clique must be related by an edge that was given, and each edge that is
+ * covered must lie in a clique or be given twice. */
+static void check_cliques(const found *f) {
+    uint32_t first = 0, pairs = 0, covered = 0;
+    for (uint32_t k = 0; k < f->cliques.count; k++) {
+        ck_assert_uint_ge(f->cliques.ends[k], first + 3);
+        for (uint32_t i = first; i < f->cliques.ends[k]; i++) {
+            for (uint32_t j = first; j < i; j++) {
+                cns_clique_member a = f->cliques.members[i], b = f->cliques.members[j];
+                const cns_clique_edge *e = cns_clique_edge_of(&f->edges, a, b);
+                ck_assert_ptr_nonnull(e);
+                if (e->x != a.node) {
+                    cns_clique_member swapped = a;
+                    a = b;
+                    b = swapped;
+                }
+                /* x ~ sign y + offset, both sides under a's sign and offset */
+                ck_assert_int_eq(a.sign * e->sign, b.sign);
+                ck_assert_int_eq(a.sign * e->offset + a.offset, b.offset);
+                pairs++;
+            }
+        }
+        first = f->cliques.ends[k];
+    }
+    for (uint32_t k = 0; k < f->edges.count; k++) {
+        covered += f->edges.data[k].covered;
+    }
+    ck_assert_uint_le(covered == 0, pairs == 0);
+}
+
+START_TEST(test_queens_have_three_cliques) {
+    found f;
+    begin(&f);
+    enum { N = 20 };
+    for (uint32_t i = 0; i < N; i++) {
+        for (uint32_t j = i + 1; j < N; j++) {
+            int64_t d = j - i;
+            add_edge(&f.state, &f.edges, i, j, 1, d);
+            add_edge(&f.state, &f.edges, i, j, 1, 0);
+            add_edge(&f.state, &f.edges, j, i, 1, d);
+        }
+    }
+    ck_assert(cns_cliques_find(&f.state, &f.edges, N, &f.cliques));
+    check_cliques(&f);
+    ck_assert_uint_eq(f.cliques.count, 3);
+    ck_assert_uint_eq(f.cliques.member_count, 3 * N);
+    end(&f);
+}
+END_TEST
+
+START_TEST(test_random_graphs) {
+    cns_rng rng;
+    cns_rng_seed(&rng, (uint64_t)_i);
+    found f;
+    begin(&f);
+    uint32_t nodes = 3 + (uint32_t)cns_rng_below(&rng, 12);
+    uint32_t count = (uint32_t)cns_rng_below(&rng, 3 * nodes * nodes);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t x = (uint32_t)cns_rng_below(&rng, nodes);
+        uint32_t y = (x + 1 + (uint32_t)cns_rng_below(&rng, nodes - 1)) % nodes;
+        add_edge(&f.state, &f.edges, x, y, cns_rng_below(&rng, 4) == 0 ? -1 : 1,
+                 (int64_t)cns_rng_below(&rng, 3) - 1);
+    }
+    ck_assert(cns_cliques_find(&f.state, &f.edges, nodes, &f.cliques));
+    check_cliques(&f);
+    end(&f);
+}
+END_TEST
+
+/* ---- random models -------------------------------------------------------------------------- */
+
+static void add(const solver_random_sink *sink, cns_constraint c) {
+    c.size = sizeof c;
+    ck_assert_int_eq(sink->add(sink->user, &c), CNS_OK);
+}
+
+static void linear(const solver_random_sink *sink, cns_constraint_kind kind, cns_var x, int64_t a,
+                   cns_var y, int64_t b, int64_t c, cns_reification condition, cns_var literal) {
+    const cns_var vars[] = {x, y};
+    const int64_t coefficients[] = {a, b}, constant[] = {c};
+    add(sink, (cns_constraint){.kind = kind,
+                               .condition = condition,
+                               .literal = literal,
+                               .v = {vars},
+                               .v_count = {2},
+                               .i = {coefficients, constant},
+                               .i_count = {2, 1}});
+}
+
+static cns_var new_var(const solver_random_sink *sink, int64_t low, int64_t high) {
+    cns_var var;
+    ck_assert_int_eq(sink->new_var(sink->user, (const int64_t[]){low, high}, 1, &var), CNS_OK);
+    return var;
+}
+
+enum { VARS_MOST = 6 };
+
+typedef struct plan { /* what a seed makes: the variables first, then one constraint after another
+                       */
+    cns_var x[VARS_MOST];
+    uint32_t count;
+} plan;
+
+/* Inequations of pairs, most of them of a hidden alldifferent. */
+static void add_inequation(cns_rng *rng, const plan *p, const solver_random_sink *sink) {
+    uint32_t i = (uint32_t)cns_rng_below(rng, p->count);
+    uint32_t j = (i + 1 + (uint32_t)cns_rng_below(rng, p->count - 1)) % p->count;
+    int64_t a = cns_rng_below(rng, 5) == 0 ? -2 : 1;
+    int64_t b = cns_rng_below(rng, 6) == 0 ? a : -a;
+    int64_t c = cns_rng_below(rng, 3) == 0 ? a * ((int64_t)cns_rng_below(rng, 3) - 1) : 0;
+    linear(sink, CNS_LINEAR_NE, p->x[i], a, p->x[j], b, c, CNS_ALWAYS, 0);
+}
+
+/* Two tasks, one before the other. */
+static void add_choice(cns_rng *rng, const plan *p, const solver_random_sink *sink) {
+    uint32_t i = (uint32_t)cns_rng_below(rng, p->count);
+    uint32_t j = (i + 1 + (uint32_t)cns_rng_below(rng, p->count - 1)) % p->count;
+    cns_reification condition = cns_rng_below(rng, 2) == 0 ? CNS_IF_AND_ONLY : CNS_IF;
+    cns_var forth = new_var(sink, 0, 1), back = new_var(sink, 0, 1);
+    int64_t odd = cns_rng_below(rng, 8) == 0;
+    linear(sink, CNS_LINEAR_LE, p->x[i], 1, p->x[j], -1, -1 - (int64_t)(i % 2), condition, forth);
+    linear(sink, CNS_LINEAR_LE, p->x[i], -1, p->x[j], 1, -1 - (int64_t)(j % 2) - odd, condition,
+           back);
+    const cns_var either[] = {forth, back};
+    add(sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {either}, .v_count = {2}});
+}
+
+static plan make_plan(cns_rng *rng, const solver_random_sink *sink, bool tasks) {
+    plan p = {.count = 3 + (uint32_t)cns_rng_below(rng, tasks ? 1 : VARS_MOST - 2)};
+    for (uint32_t k = 0; k < p.count; k++) {
+        int64_t low = (int64_t)cns_rng_below(rng, 3) - 1;
+        p.x[k] = new_var(sink, low, low + (int64_t)cns_rng_below(rng, tasks ? 6 : 5));
+    }
+    if (cns_rng_below(rng, 2) == 0) { /* an alias: views that are turned and moved */
+        linear(sink, CNS_LINEAR_EQ, p.x[0], 1, p.x[1], 1, 2, CNS_ALWAYS, 0);
+    }
+    return p;
+}
+
+static void add_all(cns_rng *rng, const plan *p, const solver_random_sink *sink, bool tasks,
+                    uint32_t count) {
+    for (uint32_t k = 0; k < count; k++) {
+        if (tasks) {
+            add_choice(rng, p, sink);
+        } else {
+            add_inequation(rng, p, sink);
+        }
+    }
+}
+
+static cns_status model_new_var(void *user, const int64_t *ranges, size_t count, cns_var *out) {
+    return cns_model_new_var(user, ranges, count, NULL, out);
+}
+
+static cns_status model_add(void *user, const cns_constraint *constraint) {
+    return cns_model_add(user, constraint);
+}
+
+/* All solutions, until the search space is exhausted. */
+static uint64_t count_all(cns_context *context, cns_solver *solver) {
+    cns_outcome outcome;
+    uint64_t count = 0;
+    do {
+        support_status(context, CNS_OK, cns_solver_step(solver, 0, &outcome));
+        count += outcome == CNS_SOLUTION;
+    } while (outcome == CNS_SOLUTION);
+    ck_assert_int_eq(outcome, CNS_COMPLETE);
+    ck_assert_int_eq(cns_solver_check(solver), CNS_OK);
+    return count;
+}
+
+/* The best value of variable 0; false: infeasible. */
+static bool find_best(cns_context *context, cns_solver *solver, int64_t *best) {
+    bool any = false;
+    cns_outcome outcome;
+    ck_assert_int_eq(cns_solver_set_goal(solver, CNS_MINIMIZE, 0), CNS_OK);
+    do {
+        support_status(context, CNS_OK, cns_solver_step(solver, 0, &outcome));
+        if (outcome == CNS_SOLUTION) {
+            any = true;
+            ck_assert_int_eq(cns_solver_value(solver, 0, best), CNS_OK);
+        }
+    } while (outcome == CNS_SOLUTION);
+    ck_assert_int_eq(cns_solver_set_goal(solver, CNS_SATISFY, 0), CNS_OK);
+    return any;
+}
+
+static void visit_least(void *user, const int64_t *values) {
+    int64_t *least = user;
+    *least = values[0] < *least ? values[0] : *least;
+}
+
+static void run_random(uint64_t seed, bool tasks) {
+    cns_context *context = support_context();
+    cns_model model;
+    ck_assert_int_eq(cns_model_init(&model, context), CNS_OK);
+    cns_solver *solver;
+    cns_solver_config config = {.size = sizeof config, .seed = seed};
+    ck_assert_int_eq(cns_solver_create(context, &config, &solver), CNS_OK);
+    cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
+    options.strategy = seed & 1 ? CNS_STRATEGY_FREE : CNS_STRATEGY_DEFAULT;
+    ck_assert_int_eq(cns_solver_set_options(solver, &options), CNS_OK);
+    const solver_random_sink sinks[2] = {
+        {&model, model_new_var, NULL, model_add, NULL},
+        {solver, solver_random_new_var, NULL, solver_random_add, NULL}};
+    cns_rng rngs[2];
+    plan plans[2];
+    for (int k = 0; k < 2; k++) {
+        cns_rng_seed(&rngs[k], seed);
+        plans[k] = make_plan(&rngs[k], &sinks[k], tasks);
+    }
+    for (int round = 0; round < 3; round++) { /* constraints are added to what was searched */
+        for (int k = 0; k < 2; k++) {
+            add_all(&rngs[k], &plans[k], &sinks[k], tasks,
+                    tasks        ? round == 0 ? 3 : 1
+                    : round == 0 ? 8
+                                 : 3);
+        }
+        int64_t least = INT64_MAX, best = 0;
+        uint64_t expected = solver_random_count(&model, visit_least, &least);
+        ck_assert_uint_eq(count_all(context, solver), expected);
+        ck_assert_int_eq(cns_solver_restart(solver), CNS_OK);
+        ck_assert_int_eq(find_best(context, solver, &best), expected > 0);
+        ck_assert(expected == 0 || best == least);
+        ck_assert_int_eq(cns_solver_restart(solver), CNS_OK);
+    }
+    cns_solver_destroy(solver);
+    cns_model_deinit(&model);
+    support_context_destroy(context);
+}
+
+START_TEST(test_inequations_agree_with_brute_force) {
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        run_random(seed, false);
+    }
+}
+END_TEST
+
+START_TEST(test_ordered_pairs_agree_with_brute_force) {
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        run_random(seed, true);
+    }
+}
+END_TEST
+
+/* ---- what is stated together ---------------------------------------------------------------- */
+
+static cns_solver *new_solver(cns_context *context) {
+    cns_solver *solver = NULL;
+    cns_status status = cns_solver_create(context, NULL, &solver);
+    return status == CNS_OK ? solver : NULL;
+}
+
+/* Queens by pairs. */
+static cns_status add_queens(cns_solver *solver, uint32_t n) {
+    cns_var q[32];
+    cns_status status = CNS_OK;
+    for (uint32_t i = 0; i < n && status == CNS_OK; i++) {
+        status = cns_solver_new_int(solver, 1, n, NULL, &q[i]);
+        for (uint32_t j = 0; j < i && status == CNS_OK; j++) {
+            const int64_t a[] = {1, -1}, constants[] = {0, (int64_t)i - j, (int64_t)j - i};
+            const cns_var x[] = {q[i], q[j]};
+            for (int k = 0; k < 3 && status == CNS_OK; k++) {
+                const cns_constraint c = {.size = sizeof c,
+                                          .kind = CNS_LINEAR_NE,
+                                          .v = {x},
+                                          .v_count = {2},
+                                          .i = {a, &constants[k]},
+                                          .i_count = {2, 1}};
+                status = cns_solver_add(solver, &c);
+            }
+        }
+    }
+    return status;
+}
+
+START_TEST(test_queens_are_few_propagators) {
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context);
+    cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
+    ck_assert_int_eq(cns_solver_set_options(solver, &options), CNS_OK);
+    ck_assert_int_eq(add_queens(solver, 8), CNS_OK);
+    ck_assert_uint_eq(count_all(context, solver), 92);
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    ck_assert_uint_le(stats.propagators, 6); /* of 84 pairs */
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
+START_TEST(test_pigeons_need_few_conflicts) {
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context);
+    cns_var x[12];
+    const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
+    for (int i = 0; i < 12; i++) {
+        x[i] = new_var(&sink, 1, 11);
+        for (int j = 0; j < i; j++) {
+            linear(&sink, CNS_LINEAR_NE, x[i], 1, x[j], -1, 0, CNS_ALWAYS, 0);
+        }
+    }
+    ck_assert_uint_eq(count_all(context, solver), 0);
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    ck_assert_uint_le(stats.failures, 1);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* Seven tasks of length 3 in a span of 20: pairs cannot tell, edge finding does at once. */
+START_TEST(test_machine_is_too_small) {
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context);
+    const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
+    cns_var x[7];
+    for (int i = 0; i < 7; i++) {
+        x[i] = new_var(&sink, 0, 17);
+        for (int j = 0; j < i; j++) {
+            const cns_var either[] = {new_var(&sink, 0, 1), new_var(&sink, 0, 1)};
+            linear(&sink, CNS_LINEAR_LE, x[i], 1, x[j], -1, -3, CNS_IF, either[0]);
+            linear(&sink, CNS_LINEAR_LE, x[i], -1, x[j], 1, -3, CNS_IF, either[1]);
+            add(&sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {either}, .v_count = {2}});
+        }
+    }
+    ck_assert_uint_eq(count_all(context, solver), 0);
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    ck_assert_uint_le(stats.failures, 1);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* ---- limits --------------------------------------------------------------------------------- */
+
+static cns_status solve_queens(cns_context *context) {
+    cns_solver *solver = new_solver(context);
+    if (solver == NULL) {
+        return CNS_E_NOMEM;
+    }
+    cns_outcome outcome = CNS_RUNNING;
+    cns_status status = add_queens(solver, 6);
+    status = status == CNS_OK ? cns_solver_step(solver, 0, &outcome) : status;
+    ck_assert(status != CNS_OK || outcome == CNS_SOLUTION);
+    cns_solver_destroy(solver);
+    return status;
+}
+
+START_TEST(test_each_allocation_fails) {
+    support_each_allocation_fails(solve_queens);
+}
+END_TEST
+
+START_TEST(test_cancelled_while_it_looks) {
+    found f;
+    begin(&f);
+    for (uint32_t i = 0; i < 200; i++) {
+        for (uint32_t j = i + 1; j < 200; j++) {
+            add_edge(&f.state, &f.edges, i, j, 1, 0);
+        }
+    }
+    _Atomic bool cancelled = true;
+    f.state.cancelled = &cancelled;
+    f.state.polling = CNS_POLL_ALWAYS;
+    ck_assert(!cns_cliques_find(&f.state, &f.edges, 200, &f.cliques));
+    ck_assert_int_eq(f.state.status, CNS_E_CANCELLED);
+    ck_assert_uint_eq(f.cliques.count, 0);
+    end(&f);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("solver presolve");
+    TCase *cliques = tcase_create("cliques");
+    tcase_add_test(cliques, test_queens_have_three_cliques);
+    tcase_add_loop_test(cliques, test_random_graphs, 0, 200);
+    tcase_add_test(cliques, test_cancelled_while_it_looks);
+    suite_add_tcase(suite, cliques);
+    TCase *models = tcase_create("models");
+    tcase_set_timeout(models, 300);
+    tcase_add_test(models, test_inequations_agree_with_brute_force);
+    tcase_add_test(models, test_ordered_pairs_agree_with_brute_force);
+    tcase_add_test(models, test_queens_are_few_propagators);
+    tcase_add_test(models, test_pigeons_need_few_conflicts);
+    tcase_add_test(models, test_machine_is_too_small);
+    tcase_add_test(models, test_each_allocation_fails);
+    suite_add_tcase(suite, models);
+    return support_run(suite);
+}
