@@ -2,7 +2,7 @@
  *
  * solver/load.c - aliases, domains, and the order of loading; see load.h.
  */
-#include "solver/presolve.h"
+#include "solver/presolve_exactly.h"
 #include "solver/proof.h"
 
 #include <string.h>
@@ -407,7 +407,10 @@ static cns_status load_new(cns_loader *l, uint8_t *fate, uint32_t first, uint32_
     }
     const cns_batch batch = {l, fate, first, count};
     cns_differ differ;
+    cns_exactly exactly;
     bool more = cns_differ_find(&differ, &batch);
+    more = cns_exactly_find(&exactly, &batch) && more;
+    l->exactly = exactly.count > 0 ? &exactly : NULL;
     for (uint32_t k = 0; more && k < count && s->status == CNS_OK && !s->failed; k++) {
         if (fate[k] == CNS_FATE_POST) {
             s->active_origin = first + k;
@@ -419,6 +422,8 @@ static cns_status load_new(cns_loader *l, uint8_t *fate, uint32_t first, uint32_
     if (more && s->status == CNS_OK && !s->failed && cns_differ_post(&differ, &batch)) {
         cns_presolve_machines(&batch);
     }
+    l->exactly = NULL;
+    cns_exactly_deinit(&exactly, s);
     cns_differ_deinit(&differ, s);
     return s->status;
 }

@@ -39,7 +39,8 @@ typedef struct cns_loader {
     uint32_t scratch_lit_count, scratch_lit_capacity;
     int64_t *scratch_ints;
     uint32_t scratch_int_count, scratch_int_capacity;
-    int64_t *linear_ints; /* scratch of load_linear.c */
+    struct cns_exactly *exactly; /* presolve_exactly.h, while constraints are posted; else NULL */
+    int64_t *linear_ints;        /* scratch of load_linear.c */
     cns_lit *linear_lits;
     uint32_t linear_int_capacity, linear_lit_capacity;
 } cns_loader;

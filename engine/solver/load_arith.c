@@ -6,6 +6,7 @@
  * for arguments that are kept inside its domain, and is false outside.
  */
 #include "solver/load_args.h"
+#include "solver/presolve_exactly.h"
 
 #include <string.h>
 
@@ -53,8 +54,13 @@ cns_status cns_loading_linear(const cns_loading *k) {
     int64_t *a = k->l->scratch_ints;
     memcpy(a, cns_arg_ints(k, 0), x.count * sizeof *a);
     cns_view *views = k->l->scratch_views + (x.data - k->l->scratch_views);
+    int64_t c = cns_arg_int(k, 1, 0, 0);
+    if (k->l->exactly != NULL && !cns_exactly_is_ground(k->l->model, k->c) &&
+        !cns_exactly_shift(k->l->exactly, k->l, a, views, x.count, &c)) {
+        return k->s->status;
+    }
     return cns_arg_linear(k, (cns_constraint_kind)k->c->kind, (cns_reification)k->c->condition,
-                          k->literal, a, views, x.count, cns_arg_int(k, 1, 0, 0));
+                          k->literal, a, views, x.count, c);
 }
 
 cns_status cns_loading_in(const cns_loading *k) {

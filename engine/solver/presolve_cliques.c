@@ -82,15 +82,14 @@ static uint32_t *slot_of(const cns_clique_edges *edges, uint32_t x, uint32_t y, 
 }
 
 /* Equal edges share the place of the first. */
-static bool build_table(finder *f) {
-    cns_clique_edges *edges = f->edges;
+bool cns_clique_edges_index(cns_state *s, cns_clique_edges *edges) {
     uint32_t size = 16;
     while (size < 2 * edges->count) {
         size *= 2;
     }
-    edges->slots = cns_context_calloc(f->s->context, size * sizeof *edges->slots);
+    edges->slots = cns_context_calloc(s->context, size * sizeof *edges->slots);
     if (edges->slots == NULL) {
-        f->s->status = cns_context_memory_status(f->s->context, size * sizeof *edges->slots);
+        s->status = cns_context_memory_status(s->context, size * sizeof *edges->slots);
         return false;
     }
     edges->slot_count = size;
@@ -99,8 +98,8 @@ static bool build_table(finder *f) {
         uint32_t *slot = slot_of(edges, e->x, e->y, e->sign, e->offset);
         e->covered = *slot != 0;
         *slot = *slot != 0 ? *slot : k + 1;
-        f->s->ticks++;
-        if (!cns_poll(f->s)) {
+        s->ticks++;
+        if (!cns_poll(s)) {
             return false;
         }
     }
@@ -316,7 +315,7 @@ static bool grow_from(finder *f, const cns_clique_edge *seed) {
 }
 
 static bool find(finder *f) {
-    if (!build_table(f) || !build_incident(f)) {
+    if (!cns_clique_edges_index(f->s, f->edges) || !build_incident(f)) {
         return false;
     }
     for (uint32_t k = 0; k < f->edges->count && f->budget > 0; k++) {

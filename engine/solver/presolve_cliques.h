@@ -46,7 +46,9 @@ bool cns_clique_edge_add(cns_state *state, cns_clique_edges *edges, cns_clique_e
  * was reached. */
 bool cns_cliques_find(cns_state *state, cns_clique_edges *edges, uint32_t node_count,
                       cns_cliques *out);
-/* The edge that relates two members; NULL: there is none. After cns_cliques_find. */
+/* For cns_clique_edge_of without cliques. False: as above. */
+bool cns_clique_edges_index(cns_state *state, cns_clique_edges *edges);
+/* The edge that relates two members; NULL: there is none. After one of the two. */
 const cns_clique_edge *cns_clique_edge_of(const cns_clique_edges *edges, cns_clique_member a,
                                           cns_clique_member b);
 void cns_clique_edges_deinit(cns_state *state, cns_clique_edges *edges);

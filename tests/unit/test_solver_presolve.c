@@ -132,7 +132,9 @@ static cns_var new_var(const solver_random_sink *sink, int64_t low, int64_t high
     return var;
 }
 
-enum { VARS_MOST = 6 };
+enum { VARS_MOST = 7 };
+
+typedef enum theme { INEQUATIONS, TASKS, SUMS } theme;
 
 typedef struct plan { /* what a seed makes: the variables first, then one constraint after another
                        */
@@ -164,11 +166,61 @@ static void add_choice(cns_rng *rng, const plan *p, const solver_random_sink *si
     add(sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {either}, .v_count = {2}});
 }
 
-static plan make_plan(cns_rng *rng, const solver_random_sink *sink, bool tasks) {
-    plan p = {.count = 3 + (uint32_t)cns_rng_below(rng, tasks ? 1 : VARS_MOST - 2)};
+/* A group of Booleans of which one is true, by a sum or by clauses; or any sum with a condition. */
+static void add_sum(cns_rng *rng, const plan *p, const solver_random_sink *sink) {
+    cns_var vars[VARS_MOST];
+    int64_t a[VARS_MOST], c[] = {1};
+    uint32_t count = 0;
+    bool group = cns_rng_below(rng, 2) == 0;
+    for (uint32_t k = group; k < p->count; k++) {
+        if (cns_rng_below(rng, group ? 2 : 6) != 0) {
+            a[count] = group ? 1 : (int64_t)cns_rng_below(rng, 7) - 1;
+            vars[count++] = p->x[k];
+        }
+    }
+    if (group && cns_rng_below(rng, 3) == 0) {
+        add(sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {vars}, .v_count = {count}});
+        if (cns_rng_below(rng, 2) == 0) {
+            add(sink, (cns_constraint){.kind = CNS_LINEAR_LE,
+                                       .v = {vars},
+                                       .v_count = {count},
+                                       .i = {a, c},
+                                       .i_count = {count, 1}});
+            return;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            for (uint32_t j = 0; j < i; j++) {
+                const cns_var both[] = {~vars[i], ~vars[j]};
+                add(sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {both}, .v_count = {2}});
+            }
+        }
+        return;
+    }
+    static const cns_constraint_kind kinds[] = {CNS_LINEAR_EQ, CNS_LINEAR_LE, CNS_LINEAR_NE};
+    cns_constraint sum = {.kind = group ? CNS_LINEAR_EQ : kinds[cns_rng_below(rng, 3)],
+                          .v = {vars},
+                          .v_count = {count},
+                          .i = {a, c},
+                          .i_count = {count, 1}};
+    if (!group) {
+        c[0] = (int64_t)cns_rng_below(rng, 9) - 1;
+        sum.condition = (cns_reification)cns_rng_below(rng, 3);
+        sum.literal = sum.condition == CNS_ALWAYS ? 0 : p->x[1 + cns_rng_below(rng, p->count - 1)];
+    }
+    add(sink, sum);
+}
+
+static plan make_plan(cns_rng *rng, const solver_random_sink *sink, theme what) {
+    plan p = {.count = what == SUMS ? VARS_MOST : 3};
+    p.count += what == INEQUATIONS ? (uint32_t)cns_rng_below(rng, 4) : 0;
     for (uint32_t k = 0; k < p.count; k++) {
-        int64_t low = (int64_t)cns_rng_below(rng, 3) - 1;
-        p.x[k] = new_var(sink, low, low + (int64_t)cns_rng_below(rng, tasks ? 6 : 5));
+        bool boolean = what == SUMS && k > 0;
+        int64_t low = boolean ? 0 : (int64_t)cns_rng_below(rng, 3) - 1;
+        int64_t more = boolean ? 1 : (int64_t)cns_rng_below(rng, what == TASKS ? 6 : 5);
+        p.x[k] = new_var(sink, low, low + more);
+    }
+    if (what == SUMS) {
+        return p;
     }
     if (cns_rng_below(rng, 2) == 0) { /* an alias: views that are turned and moved */
         linear(sink, CNS_LINEAR_EQ, p.x[0], 1, p.x[1], 1, 2, CNS_ALWAYS, 0);
@@ -176,14 +228,13 @@ static plan make_plan(cns_rng *rng, const solver_random_sink *sink, bool tasks) 
     return p;
 }
 
-static void add_all(cns_rng *rng, const plan *p, const solver_random_sink *sink, bool tasks,
-                    uint32_t count) {
-    for (uint32_t k = 0; k < count; k++) {
-        if (tasks) {
-            add_choice(rng, p, sink);
-        } else {
-            add_inequation(rng, p, sink);
-        }
+static void add_all(cns_rng *rng, const plan *p, const solver_random_sink *sink, theme what,
+                    bool first) {
+    void (*const adds[])(cns_rng *, const plan *,
+                         const solver_random_sink *) = {add_inequation, add_choice, add_sum};
+    uint32_t counts[][2] = {{3, 8}, {1, 3}, {1, 4}};
+    for (uint32_t k = 0; k < counts[what][first]; k++) {
+        adds[what](rng, p, sink);
     }
 }
 
@@ -229,7 +280,7 @@ static void visit_least(void *user, const int64_t *values) {
     *least = values[0] < *least ? values[0] : *least;
 }
 
-static void run_random(uint64_t seed, bool tasks) {
+static void run_random(uint64_t seed, theme what) {
     cns_context *context = support_context();
     cns_model model;
     ck_assert_int_eq(cns_model_init(&model, context), CNS_OK);
@@ -246,14 +297,11 @@ static void run_random(uint64_t seed, bool tasks) {
     plan plans[2];
     for (int k = 0; k < 2; k++) {
         cns_rng_seed(&rngs[k], seed);
-        plans[k] = make_plan(&rngs[k], &sinks[k], tasks);
+        plans[k] = make_plan(&rngs[k], &sinks[k], what);
     }
     for (int round = 0; round < 3; round++) { /* constraints are added to what was searched */
         for (int k = 0; k < 2; k++) {
-            add_all(&rngs[k], &plans[k], &sinks[k], tasks,
-                    tasks        ? round == 0 ? 3 : 1
-                    : round == 0 ? 8
-                                 : 3);
+            add_all(&rngs[k], &plans[k], &sinks[k], what, round == 0);
         }
         int64_t least = INT64_MAX, best = 0;
         uint64_t expected = solver_random_count(&model, visit_least, &least);
@@ -270,14 +318,21 @@ static void run_random(uint64_t seed, bool tasks) {
 
 START_TEST(test_inequations_agree_with_brute_force) {
     for (uint64_t seed = 0; seed < 300; seed++) {
-        run_random(seed, false);
+        run_random(seed, INEQUATIONS);
     }
 }
 END_TEST
 
 START_TEST(test_ordered_pairs_agree_with_brute_force) {
     for (uint64_t seed = 0; seed < 100; seed++) {
-        run_random(seed, true);
+        run_random(seed, TASKS);
+    }
+}
+END_TEST
+
+START_TEST(test_sums_agree_with_brute_force) {
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        run_random(seed, SUMS);
     }
 }
 END_TEST
@@ -372,6 +427,57 @@ START_TEST(test_machine_is_too_small) {
 }
 END_TEST
 
+/* The cost of an assignment, each row and column of which is a group: the reduced costs bound it by
+ * themselves. `clauses`: groups by pairs. */
+static uint64_t failures_of_assignment(bool clauses) {
+    enum { N = 6 };
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context);
+    const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
+    cns_var cost = new_var(&sink, 0, 1000), x[2][N][N], all[N * N + 1] = {cost};
+    int64_t a[N * N + 1] = {-1}, zero = 0, one = 1, ones[N] = {1, 1, 1, 1, 1, 1};
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < N; j++) {
+            x[0][i][j] = x[1][j][i] = all[1 + i * N + j] = new_var(&sink, 0, 1);
+            a[1 + i * N + j] = i == j ? 10 + i : 40 + (i * j) % 7; /* the diagonal is best */
+        }
+    }
+    for (int k = 0; k < 2 * N; k++) {
+        const cns_var *row = x[k / N][k % N];
+        add(&sink, clauses ? (cns_constraint){.kind = CNS_CLAUSE, .v = {row}, .v_count = {N}}
+                           : (cns_constraint){.kind = CNS_LINEAR_EQ,
+                                              .v = {row},
+                                              .v_count = {N},
+                                              .i = {ones, &one},
+                                              .i_count = {N, 1}});
+        for (int i = 0; clauses && i < N; i++) {
+            for (int j = 0; j < i; j++) {
+                const cns_var both[] = {~row[i], ~row[j]};
+                add(&sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {both}, .v_count = {2}});
+            }
+        }
+    }
+    add(&sink, (cns_constraint){.kind = CNS_LINEAR_EQ,
+                                .v = {all},
+                                .v_count = {N * N + 1},
+                                .i = {a, &zero},
+                                .i_count = {N * N + 1, 1}});
+    int64_t best = 0;
+    ck_assert(find_best(context, solver, &best));
+    ck_assert_int_eq(best, 6 * 10 + 15);
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+    return stats.failures;
+}
+
+START_TEST(test_assignments_cost_at_least) {
+    ck_assert_uint_le(failures_of_assignment(false), 20);
+    ck_assert_uint_le(failures_of_assignment(true), 20);
+}
+END_TEST
+
 /* ---- limits --------------------------------------------------------------------------------- */
 
 static cns_status solve_queens(cns_context *context) {
@@ -421,6 +527,8 @@ int main(void) {
     tcase_set_timeout(models, 300);
     tcase_add_test(models, test_inequations_agree_with_brute_force);
     tcase_add_test(models, test_ordered_pairs_agree_with_brute_force);
+    tcase_add_test(models, test_sums_agree_with_brute_force);
+    tcase_add_test(models, test_assignments_cost_at_least);
     tcase_add_test(models, test_queens_are_few_propagators);
     tcase_add_test(models, test_pigeons_need_few_conflicts);
     tcase_add_test(models, test_machine_is_too_small);

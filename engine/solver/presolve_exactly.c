@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * solver/presolve_exactly.c - see presolve_exactly.h.
+ *
+ * The groups are rows and columns of an assignment, mostly: what one leaves of the coefficients is
+ * there for the next (the reduction with which Little, Murty, Sweeney and Karel began in 1963).
+ */
+#include "solver/presolve_exactly.h"
+
+#include <string.h>
+
+#define BUDGET UINT64_C(2000000) /* literals of groups, and pairs, that are looked at */
+#define PAIRS_MOST 16            /* literals of a sum whose pairs are noted */
+
+/* ---- what makes groups ---------------------------------------------------------------------- */
+
+/* A sum of ones with this constant, always. */
+static bool counts_to_one(const cns_model *m, const cns_model_constraint *c,
+                          cns_constraint_kind kind) {
+    if (c->kind != kind || c->condition != CNS_ALWAYS || c->v[0].count < 2 ||
+        cns_model_i(m, c, 1)[0] != 1) {
+        return false;
+    }
+    const int64_t *a = cns_model_i(m, c, 0);
+    for (uint32_t k = 0; k < c->v[0].count; k++) {
+        if (a[k] != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool cns_exactly_is_ground(const cns_model *m, const cns_model_constraint *c) {
+    return counts_to_one(m, c, CNS_LINEAR_EQ) || counts_to_one(m, c, CNS_LINEAR_LE);
+}
+
+/* The literals of v0 behind those of the groups; none when not all are open 0..1. False: memory
+ * gave out. */
+static bool fetch(cns_exactly *e, cns_loader *l, const cns_model_constraint *c, uint32_t *count) {
+    cns_state *s = l->state;
+    const cns_var *vars = cns_model_v(l->model, c, 0);
+    uint32_t begin = e->lit_count, size = c->v[0].count;
+    *count = 0;
+    for (uint32_t k = 0; k < size; k++) {
+        int64_t low, high;
+        cns_load_bounds(l, vars[k], &low, &high);
+        if (low != 0 || high != 1) {
+            return true;
+        }
+    }
+    if (!cns_grow(s, &e->lits, sizeof *e->lits, &e->lit_capacity, begin + size)) {
+        return false;
+    }
+    for (uint32_t k = 0; k < size; k++) {
+        cns_lit lit = cns_load_lit(l, vars[k]);
+        if (lit == CNS_LIT_NONE) {
+            return false;
+        }
+        if (cns_value(s, lit) != 0) {
+            return true;
+        }
+        e->lits[begin + k] = lit;
+    }
+    *count = size;
+    return true;
+}
+
+/* The literals that were fetched are a group. */
+static bool keep(cns_exactly *e, cns_state *s, uint32_t count) {
+    if (!cns_grow(s, &e->groups, sizeof *e->groups, &e->capacity, e->count + 1)) {
+        return false;
+    }
+    e->groups[e->count++] = (cns_group){e->lit_count, e->lit_count + count, 0};
+    e->lit_count += count;
+    return true;
+}
+
+static bool add_sum(cns_exactly *e, cns_loader *l, const cns_model_constraint *c) {
+    uint32_t count;
+    return fetch(e, l, c, &count) && (count == 0 || keep(e, l->state, count));
+}
+
+/* Of each two of the fetched literals, turned by `turn`, at most one is true. */
+static bool add_pairs(cns_exactly *e, cns_state *s, uint32_t count, cns_lit turn) {
+    const cns_lit *lits = e->lits + e->lit_count;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            cns_clique_edge edge = {.x = lits[i] ^ turn, .y = lits[j] ^ turn, .sign = 1};
+            if (edge.x >> 1 != edge.y >> 1 && !cns_clique_edge_add(s, &e->pairs, edge)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool exclude_each_other(cns_exactly *e, cns_state *s, uint32_t count) {
+    const cns_lit *lits = e->lits + e->lit_count;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            const cns_clique_member a = {lits[i], 1, 0}, b = {lits[j], 1, 0};
+            s->ticks++;
+            if (e->budget == 0 || a.node == b.node || cns_clique_edge_of(&e->pairs, a, b) == NULL) {
+                return false;
+            }
+            e->budget--;
+        }
+    }
+    return true;
+}
+
+static bool is_clause(cns_loader *l, const cns_model_constraint *c) {
+    int64_t low = 1, high;
+    if (c->kind == CNS_CLAUSE && c->condition != CNS_ALWAYS) {
+        cns_load_bounds(l, c->literal, &low, &high);
+    }
+    return c->kind == CNS_CLAUSE && low == 1;
+}
+
+/* ---- finding them --------------------------------------------------------------------------- */
+
+/* Whether there are sums that groups could change, and clauses that could make groups. */
+static void survey(const cns_batch *b, bool *sums, bool *clauses) {
+    const cns_model *m = b->loader->model;
+    uint32_t pairs = 0;
+    bool longer = false;
+    *sums = *clauses = false;
+    for (uint32_t k = 0; k < b->count; k++) {
+        const cns_model_constraint *c = &m->constraints[b->first + k];
+        bool linear = c->kind == CNS_LINEAR_EQ || c->kind == CNS_LINEAR_LE;
+        *sums |= linear && c->v[0].count > 2 && !cns_exactly_is_ground(m, c);
+        pairs += c->kind == CNS_CLAUSE && c->v[0].count == 2;
+        longer |= c->kind == CNS_CLAUSE && c->v[0].count > 2;
+    }
+    *clauses = longer && pairs > 2;
+}
+
+/* By clauses: pairs first, then those of which each two are a pair. */
+static bool find_by_clauses(cns_exactly *e, const cns_batch *b) {
+    cns_loader *l = b->loader;
+    uint32_t count;
+    for (uint32_t k = 0; k < b->count; k++) {
+        const cns_model_constraint *c = &l->model->constraints[b->first + k];
+        bool pair = c->v[0].count == 2 && is_clause(l, c);
+        bool sum =
+            !pair && c->v[0].count <= PAIRS_MOST && counts_to_one(l->model, c, CNS_LINEAR_LE);
+        if ((pair || sum) && (!cns_poll(l->state) || !fetch(e, l, c, &count) ||
+                              !add_pairs(e, l->state, count, pair ? 1 : 0))) {
+            return false;
+        }
+    }
+    if (!cns_clique_edges_index(l->state, &e->pairs)) {
+        return false;
+    }
+    for (uint32_t k = 0; k < b->count; k++) {
+        const cns_model_constraint *c = &l->model->constraints[b->first + k];
+        if (c->v[0].count > 2 && is_clause(l, c) &&
+            (!cns_poll(l->state) || !fetch(e, l, c, &count) ||
+             (count > 0 && exclude_each_other(e, l->state, count) && !keep(e, l->state, count)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool build_tables(cns_exactly *e, cns_state *s) {
+    uint32_t size = 2 * s->bool_count;
+    e->groups_of = cns_context_calloc(s->context, 2 * (size_t)size * sizeof *e->groups_of);
+    if (e->groups_of == NULL) {
+        s->status = cns_context_memory_status(s->context, 2 * (size_t)size * sizeof *e->groups_of);
+        return false;
+    }
+    e->table_size = size;
+    e->place = e->groups_of + size;
+    for (uint32_t k = e->count; k-- > 0;) { /* so that they come in their order */
+        uint32_t *head = &e->groups_of[e->lits[e->groups[k].begin]];
+        e->groups[k].next = *head;
+        *head = k + 1;
+    }
+    return true;
+}
+
+bool cns_exactly_find(cns_exactly *e, const cns_batch *b) {
+    cns_loader *l = b->loader;
+    bool sums, clauses;
+    memset(e, 0, sizeof *e);
+    e->budget = BUDGET;
+    if (l->state->proof != NULL) {
+        return true;
+    }
+    survey(b, &sums, &clauses);
+    for (uint32_t k = 0; k < b->count && sums; k++) {
+        const cns_model_constraint *c = &l->model->constraints[b->first + k];
+        if (counts_to_one(l->model, c, CNS_LINEAR_EQ) &&
+            (!cns_poll(l->state) || !add_sum(e, l, c))) {
+            return false;
+        }
+    }
+    if (sums && clauses && !find_by_clauses(e, b)) {
+        return false;
+    }
+    return e->count == 0 || build_tables(e, l->state);
+}
+
+/* ---- shifting ------------------------------------------------------------------------------- */
+
+/* The least coefficient of a group in the sum at hand; 0: not all of it is there, or not above 0.
+ */
+static int64_t least_of(const cns_exactly *e, const cns_group *g, const int64_t *a) {
+    int64_t least = INT64_MAX;
+    for (uint32_t k = g->begin; k < g->end; k++) {
+        uint32_t place = e->place[e->lits[k]];
+        if (place == 0 || a[place - 1] <= 0) {
+            return 0;
+        }
+        least = a[place - 1] < least ? a[place - 1] : least;
+    }
+    return least;
+}
+
+static void shift(cns_exactly *e, cns_state *s, const cns_group *g, int64_t *a, int64_t *c) {
+    uint32_t size = g->end - g->begin;
+    e->budget -= e->budget < size ? e->budget : size;
+    s->ticks += size / 4;
+    int64_t least = least_of(e, g, a);
+    for (uint32_t k = g->begin; least > 0 && k < g->end; k++) {
+        a[e->place[e->lits[k]] - 1] -= least;
+    }
+    *c -= least;
+}
+
+bool cns_exactly_shift(cns_exactly *e, cns_loader *l, int64_t *a, const cns_view *x, uint32_t count,
+                       int64_t *c) {
+    cns_state *s = l->state;
+    uint32_t begin = e->lit_count; /* the sum's literals lie behind those of the groups */
+    if (!cns_grow(s, &e->lits, sizeof *e->lits, &e->lit_capacity, begin + count)) {
+        return false;
+    }
+    cns_lit *lits = e->lits + begin;
+    for (uint32_t k = 0; k < count; k++) {
+        lits[k] = cns_load_lit_of_view(l, x[k]);
+        lits[k] = lits[k] < e->table_size ? lits[k] : CNS_LIT_TRUE; /* is in no group */
+        e->place[lits[k]] = k + 1;
+    }
+    for (uint32_t k = 0; k < count && e->budget > 0; k++) {
+        uint32_t group = e->place[lits[k]] == k + 1 ? e->groups_of[lits[k]] : 0;
+        for (; group != 0; group = e->groups[group - 1].next) {
+            shift(e, s, &e->groups[group - 1], a, c);
+        }
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        e->place[lits[k]] = 0;
+    }
+    return s->status == CNS_OK;
+}
+
+void cns_exactly_deinit(cns_exactly *e, cns_state *s) {
+    cns_context_free(s->context, e->groups, e->capacity * sizeof *e->groups, CNS_ALIGN_DEFAULT);
+    cns_context_free(s->context, e->lits, e->lit_capacity * sizeof *e->lits, CNS_ALIGN_DEFAULT);
+    cns_context_free(s->context, e->groups_of, 2 * (size_t)e->table_size * sizeof *e->groups_of,
+                     CNS_ALIGN_DEFAULT);
+    cns_clique_edges_deinit(s, &e->pairs);
+}
