@@ -4,7 +4,8 @@
 --
 -- A literal says x >= v, x <= v, x = v or x != v of an integer x, and is a number; what such
 -- literals mean together is known from the domains alone. A clause watches two of its literals
--- that are not false. Facts of the root stay; what is assumed is undone.
+-- that are not false: those of a changed variable that became false are looked for among the
+-- literals that are watched. Facts of the root stay; what is assumed is undone.
 
 local engine = {}
 
@@ -17,9 +18,11 @@ function engine.new()
     local low, high, holes = {}, {}, {}       -- by variable
     local lit_var, lit_op, lit_value = {}, {}, {} -- by literal
     local ids = {}                            -- [variable * 4 + op][value] = literal
-    local lists = {}                          -- [variable * 4 + op]: clauses that watch
+    local watched = {}                        -- [variable * 4 + op]: literals that have a list
+    local lists = {}                          -- by literal: clauses that watch it
     local trail_var, trail_what, trail_old, trail_count = {}, {}, {}, 0
     local queue, queue_mask, queue_count = {}, {}, 0
+    local queue_low, queue_high = {}, {}      -- by variable in the queue: its bounds before
     local index, temporary = {}, {}           -- clauses by key; those to be dropped
     local e = {low = low, high = high, holes = holes, lit_var = lit_var, lit_op = lit_op,
         lit_value = lit_value, refuted = false, changes = 0, GE = GE, LE = LE, EQ = EQ, NE = NE}
@@ -38,7 +41,7 @@ function engine.new()
             for value = ranges[k] + 1, ranges[k + 1] - 1 do holes[v][value] = true end
         end
         for op = 1, 4 do
-            ids[v * 4 + op], lists[v * 4 + op] = {}, {}
+            ids[v * 4 + op], watched[v * 4 + op] = {}, {}
         end
         return v
     end
@@ -99,6 +102,7 @@ function engine.new()
         if queue_mask[v] == 0 then
             queue_count = queue_count + 1
             queue[queue_count] = v
+            queue_low[v], queue_high[v] = low[v], high[v]
         end
         queue_mask[v] = queue_mask[v] | mask
     end
@@ -107,8 +111,8 @@ function engine.new()
         local h = holes[v]
         while h[c] do c = c + 1 end
         push(v, 1, low[v])
-        low[v] = c
         enqueue(v, 1)
+        low[v] = c
         return c <= high[v]
     end
 
@@ -116,8 +120,8 @@ function engine.new()
         local h = holes[v]
         while h[c] do c = c - 1 end
         push(v, 2, high[v])
-        high[v] = c
         enqueue(v, 2)
+        high[v] = c
         return c >= low[v]
     end
 
@@ -177,58 +181,85 @@ function engine.new()
     -- ---- propagation ----------------------------------------------------------------------------
 
     local function watch(c, l)
-        local list = lists[lit_var[l] * 4 + lit_op[l]]
+        local list = lists[l]
+        if not list then
+            list = {}
+            lists[l] = list
+            local known = watched[lit_var[l] * 4 + lit_op[l]]
+            known[#known + 1] = l
+        end
         list[#list + 1] = c
     end
 
-    -- Visits the clauses that watch a literal of this list; false: conflict.
-    local function visit(list, which)
-        local kept, count, k = 0, #list, 0
-        local ok = true
-        while k < count do
-            k = k + 1
+    -- Visits the clauses that watch the literal, which became false; false: conflict.
+    local function visit(l)
+        local list = lists[l]
+        local kept, count, ok = 0, #list, true
+        for k = 1, count do
             local c = list[k]
-            if not c.dead then
-                local keep = true
-                local place = nil
-                local l = c[2]
-                if lit_var[l] * 4 + lit_op[l] == which and value(l) == false then
-                    place = 2
-                else
-                    l = c[1]
-                    if lit_var[l] * 4 + lit_op[l] == which and value(l) == false then
-                        place = 1
-                    end
+            local keep = not c.dead
+            if keep and ok then
+                local other = c[1]
+                if other == l then
+                    other = c[2]
+                    c[1], c[2] = other, l
                 end
-                if ok and place then
-                    local other = c[3 - place]
-                    local state = value(other)
-                    if state ~= true then
-                        local found = nil
-                        for i = 3, #c do
-                            if value(c[i]) ~= false then
-                                found = i
-                                break
-                            end
+                local state = value(other)
+                if state ~= true then
+                    for i = 3, #c do
+                        local next = c[i]
+                        local op, open = lit_op[next], nil -- `value`, where it is called most
+                        if op == GE then
+                            open = high[lit_var[next]] >= lit_value[next]
+                        elseif op == LE then
+                            open = low[lit_var[next]] <= lit_value[next]
+                        else
+                            open = value(next) ~= false
                         end
-                        if found then
-                            c[place], c[found] = c[found], l
+                        if open then
+                            c[2], c[i] = next, l
+                            watch(c, next)
                             keep = false
-                            watch(c, c[place])
-                            if #list > count then count = #list end
-                        elseif state == false or not assert_literal(other) then
-                            ok = false
+                            break
                         end
                     end
-                end
-                if keep then
-                    kept = kept + 1
-                    list[kept] = c
+                    if keep then ok = state == nil and assert_literal(other) end
                 end
             end
+            if keep then
+                kept = kept + 1
+                list[kept] = c
+            end
         end
-        for i = #list, kept + 1, -1 do list[i] = nil end
+        for i = count, kept + 1, -1 do list[i] = nil end
         return ok
+    end
+
+    -- Visits what became false when the bounds of v changed from `old_low` and `old_high`, or a
+    -- value between them was removed. Literals that were false before were visited then.
+    local function visit_all(v, mask, old_low, old_high)
+        if mask & 2 ~= 0 then
+            for _, l in ipairs(watched[v * 4 + GE]) do
+                local c = lit_value[l]
+                if c <= old_high and c > high[v] and not visit(l) then return false end
+            end
+        end
+        if mask & 1 ~= 0 then
+            for _, l in ipairs(watched[v * 4 + LE]) do
+                local c = lit_value[l]
+                if c >= old_low and c < low[v] and not visit(l) then return false end
+            end
+        end
+        local h = holes[v]
+        for _, l in ipairs(watched[v * 4 + EQ]) do
+            local c = lit_value[l]
+            if c >= old_low and c <= old_high and (c < low[v] or c > high[v] or h[c])
+                and not visit(l) then
+                return false
+            end
+        end
+        local list = low[v] == high[v] and lists[literal(NE, v, low[v])]
+        return not list or visit(literal(NE, v, low[v]))
     end
 
     local function propagate()
@@ -238,11 +269,7 @@ function engine.new()
             local v = queue[head]
             local mask = queue_mask[v]
             queue_mask[v] = 0
-            local ok = (mask & 2 == 0 or visit(lists[v * 4 + GE], v * 4 + GE))
-                and (mask & 1 == 0 or visit(lists[v * 4 + LE], v * 4 + LE))
-                and visit(lists[v * 4 + EQ], v * 4 + EQ)
-                and (low[v] ~= high[v] or visit(lists[v * 4 + NE], v * 4 + NE))
-            if not ok then
+            if not visit_all(v, mask, queue_low[v], queue_high[v]) then
                 for k = head + 1, queue_count do queue_mask[queue[k]] = 0 end
                 queue_count = 0
                 return false
