@@ -821,14 +821,23 @@ START_TEST(limits_stop_and_can_be_raised) {
     cns_context *context = support_context();
     cns_solver *s = new_solver(context, 1);
     enum { PIGEONS = 8 };
-    cns_var x[PIGEONS];
+    cns_var x[PIGEONS], held; /* inequations on a condition are not seen as one alldifferent */
+    cns_solver_new_bool(s, NULL, &held);
+    const cns_constraint always = {
+        .size = sizeof always, .kind = CNS_CLAUSE, .v = {&held}, .v_count = {1}};
+    cns_solver_add(s, &always);
     for (int k = 0; k < PIGEONS; k++) {
         cns_solver_new_int(s, 1, PIGEONS - 1, NULL, &x[k]);
         for (int j = 0; j < k; j++) {
             const cns_var pair[] = {x[k], x[j]};
             const int64_t a[] = {1, -1}, c[] = {0};
-            const cns_constraint ne = {
-                .size = sizeof ne, .kind = CNS_LINEAR_NE, INTS(0, a), INTS(1, c), VARS(0, pair)};
+            const cns_constraint ne = {.size = sizeof ne,
+                                       .kind = CNS_LINEAR_NE,
+                                       .condition = CNS_IF,
+                                       .literal = held,
+                                       INTS(0, a),
+                                       INTS(1, c),
+                                       VARS(0, pair)};
             cns_solver_add(s, &ne);
         }
     }

@@ -208,7 +208,8 @@ function engine.new()
                 if state ~= true then
                     for i = 3, #c do
                         local next = c[i]
-                        local op, open = lit_op[next], nil -- `value`, where it is called most
+                        local op = lit_op[next]
+                        local open -- as by `value`, without the call
                         if op == GE then
                             open = high[lit_var[next]] >= lit_value[next]
                         elseif op == LE then
