@@ -558,12 +558,15 @@ local function queens(n, options)
     return model, q
 end
 
--- More pigeons than holes, by pairs: no propagation sees it, and the search takes an age.
+-- More pigeons than holes, by pairs: no propagation sees it, and the search takes an age. With a
+-- third variable, which is 0, the pairs are not taken for one alldifferent.
 local function pigeons(n)
     local model = solver.model()
     local x = model:ints(n + 1, 1, n, "x")
+    local zero = model:int(0, 1)
+    model:post(zero:le(0))
     for i = 1, n + 1 do
-        for j = i + 1, n + 1 do model:post(x[i]:ne(x[j])) end
+        for j = i + 1, n + 1 do model:post((x[i] + zero):ne(x[j])) end
     end
     return model, x
 end
@@ -1257,8 +1260,10 @@ local function hostile(test)
             local future = pool:spawn_with({cancel = token, name = "search"}, function(signal)
                 local model = require "cns".solver.model()
                 local x = model:ints(15, 1, 14, "x")
+                local zero = model:int(0, 1) -- as above
+                model:post(zero:le(0))
                 for i = 1, 15 do
-                    for j = i + 1, 15 do model:post(x[i]:ne(x[j])) end
+                    for j = i + 1, 15 do model:post((x[i] + zero):ne(x[j])) end
                 end
                 model:step {ticks = 1}
                 signal:cancel()
