@@ -201,6 +201,18 @@ static void sweep_list(const cns_state *s, cns_clause_ref *refs, uint32_t *count
     *count = kept;
 }
 
+/* The watch of `lit` in a clause that has lost literals: those of two have a mark, and a blocker
+ * must be in the clause, as the atom of one that has gone may be given to something else. */
+static cns_watch renewed(const cns_state *s, cns_lit lit, cns_watch w) {
+    cns_clause_ref ref = w.clause & ~CNS_WATCH_BINARY;
+    const cns_clause *c = cns_clause_at(s, ref);
+    cns_lit other = c->lits[c->lits[0] == (lit ^ 1)];
+    if (c->size == 2) {
+        return (cns_watch){ref | CNS_WATCH_BINARY, other};
+    }
+    return s->level == 0 && cns_is_false(s, w.blocker) ? (cns_watch){ref, other} : w;
+}
+
 static void sweep_watches(cns_state *s) {
     for (cns_lit lit = 0; lit < 2 * s->bool_count; lit++) {
         cns_watches *list = &s->watches[lit];
@@ -208,7 +220,7 @@ static void sweep_watches(cns_state *s) {
         for (uint32_t i = 0; i < list->count; i++) {
             cns_clause_ref ref = list->data[i].clause & ~CNS_WATCH_BINARY;
             if ((cns_clause_at(s, ref)->flags & CNS_CLAUSE_GARBAGE) == 0) {
-                list->data[kept++] = list->data[i];
+                list->data[kept++] = renewed(s, lit, list->data[i]);
             }
         }
         list->count = kept;
@@ -330,45 +342,59 @@ bool cns_reduce_clauses(cns_state *s) {
 
 /* ---- at the root ---------------------------------------------------------------------------- */
 
-/* Removes literals that are false; marks the clause when it is true. */
-static void shrink(cns_state *s, cns_clause_ref ref) {
-    cns_clause *c = cns_clause_at(s, ref);
-    uint32_t kept = 0;
+static uint32_t count_open(const cns_state *s, const cns_clause *c) {
+    uint32_t open = 0;
     for (uint32_t i = 0; i < c->size; i++) {
         if (s->value[c->lits[i]] > 0) {
-            mark_garbage(s, ref);
-            return;
+            return UINT32_MAX; /* it is true */
         }
+        open += s->value[c->lits[i]] == 0;
+    }
+    return open;
+}
+
+/* Removes literals that are false, drops the clause when it is true. At a fixpoint the watched ones
+ * of others are open, so that those stay where they are. False when memory gave out. */
+static bool shrink(cns_state *s, cns_clause_ref ref) {
+    cns_clause *c = cns_clause_at(s, ref);
+    uint32_t open = count_open(s, c);
+    if (open == UINT32_MAX) {
+        mark_garbage(s, ref);
+        return true;
+    }
+    if (open == c->size) {
+        return true;
+    }
+    CNS_ASSERT(open >= 2 && s->value[c->lits[0]] == 0 && s->value[c->lits[1]] == 0);
+    if (!cns_grow(s, &s->learnt_lits, sizeof(cns_lit), &s->learnt_lit_capacity, open)) {
+        return false;
+    }
+    cns_lit *rest = s->learnt_lits;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->size; i++) {
         if (s->value[c->lits[i]] == 0) {
-            c->lits[kept++] = c->lits[i];
+            rest[kept++] = c->lits[i];
         }
+    }
+    if (s->proof != NULL) {
+        cns_proof_learnt(s, rest, kept);
+        cns_proof_delete(s, c->lits, c->size);
     }
     s->arena_garbage += c->size - kept;
     c->size = kept;
+    memcpy(c->lits, rest, kept * sizeof *rest);
+    return true;
 }
 
 bool cns_simplify_clauses(cns_state *s) {
     CNS_ASSERT(s->level == 0 && s->queue_count == 0 && !s->failed);
-    for (uint32_t k = 0; k < s->original_count; k++) {
-        shrink(s, s->originals[k]);
-    }
-    for (uint32_t k = 0; k < s->learnt_count; k++) {
-        shrink(s, s->learnts[k]);
-    }
-    sweep_list(s, s->originals, &s->original_count);
-    sweep_list(s, s->learnts, &s->learnt_count);
-    for (cns_lit lit = 0; lit < 2 * s->bool_count; lit++) {
-        s->watches[lit].count = 0;
-    }
-    if (s->arena_garbage > s->arena_count / 4) {
-        compact(s);
-    }
     bool done = true;
     for (uint32_t k = 0; done && k < s->original_count; k++) {
-        done = watch_clause(s, s->originals[k]);
+        done = shrink(s, s->originals[k]);
     }
     for (uint32_t k = 0; done && k < s->learnt_count; k++) {
-        done = watch_clause(s, s->learnts[k]);
+        done = shrink(s, s->learnts[k]);
     }
+    collect(s);
     return done;
 }

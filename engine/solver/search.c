@@ -15,6 +15,7 @@
 #define REDUCE_STEP 1000
 #define REDUCE_FIRST_SAT 1500
 #define REDUCE_STEP_SAT 60
+#define SIMPLIFY_SHARE 100
 #define LUBY_SCALE 100
 #define LBD_LEAST 50 /* conflicts between restarts by LBD, at least */
 #define LBD_MARGIN 1.25
@@ -22,6 +23,7 @@
 void cns_search_init(cns_search *search, cns_state *state) {
     memset(search, 0, sizeof *search);
     search->state = state;
+    search->simplify_share = SIMPLIFY_SHARE;
     cns_search_reset(search);
 }
 
@@ -286,6 +288,32 @@ static cns_search_result descend(cns_search *search) {
     return s->status == CNS_OK ? CNS_SEARCH_PAUSED : CNS_SEARCH_ERROR;
 }
 
+static uint32_t fixed_bools(const cns_state *s) {
+    uint32_t count = 0;
+    for (uint32_t n = 0; n < s->bool_count; n++) {
+        count += s->value[2 * n] != 0;
+    }
+    return count;
+}
+
+/* At the root: takes clauses and literals out that what is fixed there has decided. It goes through
+ * all clauses at once, so it waits until that costs a small share of the search since. */
+static bool simplify(cns_search *search) {
+    cns_state *s = search->state;
+    uint64_t cost = s->arena_count / 4 + s->bool_count;
+    if (s->ticks - search->simplified_at < cost * search->simplify_share) {
+        return true;
+    }
+    uint32_t fixed = fixed_bools(s);
+    if (fixed != search->simplified_for && !cns_simplify_clauses(s)) {
+        return false;
+    }
+    s->ticks += fixed != search->simplified_for ? cost : s->bool_count / 16;
+    search->simplified_for = fixed;
+    search->simplified_at = s->ticks;
+    return true;
+}
+
 /* Housekeeping that is due at a fixpoint. */
 static bool tidy(cns_search *search) {
     cns_state *s = search->state;
@@ -299,7 +327,7 @@ static bool tidy(cns_search *search) {
             cns_reclaim_atoms(s);
         }
     }
-    return true;
+    return s->level > 0 || simplify(search);
 }
 
 cns_search_result cns_search_run(cns_search *search, uint64_t ticks_end) {

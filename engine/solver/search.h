@@ -39,7 +39,9 @@ typedef struct cns_search {
     bool clauses_alone;      /* no propagators: pure SAT */
     uint64_t reduce_at;      /* conflicts */
     uint64_t reduce_step;
-    uint64_t simplified_at; /* Booleans fixed at the root when clauses were simplified last */
+    uint32_t simplify_share; /* clauses are simplified once so many times their ticks are spent */
+    uint64_t simplified_at;  /* ticks then */
+    uint32_t simplified_for; /* Booleans that were fixed at the root then */
 
     /* Facts that are decided first, behind the assumptions, where they are open: a neighbourhood,
      * or a guess at the objective. They may turn out false, so the search stays complete. */

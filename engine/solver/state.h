@@ -636,7 +636,8 @@ cns_clause_ref cns_store_clause(cns_state *state, const cns_lit *lits, uint32_t 
 void cns_bump_clause(cns_state *state, cns_clause *clause);
 /* Deletes the less useful half of the learnt clauses, and compacts. Any level. */
 bool cns_reduce_clauses(cns_state *state);
-/* At the root: removes satisfied clauses and false literals. */
+/* At the root, at a fixpoint: removes satisfied clauses and false literals. False when memory gave
+ * out. */
 bool cns_simplify_clauses(cns_state *state);
 
 /* ---- conflict analysis (analyse.c) ---------------------------------------------------------- */

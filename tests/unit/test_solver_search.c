@@ -288,6 +288,9 @@ static bool run_model(int kind, uint64_t seed, uint64_t *checked) {
     o.search.free = seed & 1;
     o.search.restart = seed & 2 ? CNS_RESTART_CONSTANT : CNS_RESTART_LUBY;
     o.search.restart_scale = seed & 2 ? 3 : 1;
+    if (seed & 4) {
+        o.search.simplify_share = 0; /* whenever it is at the root */
+    }
     cns_search_reset(&o.search);
     enumerate(&o);
     if (o.failure != NULL) {
