@@ -163,36 +163,36 @@ static cns_status set_options(solve_job *job) {
 }
 
 /* What is shown, and what is kept for the end. */
-typedef struct report {
+typedef struct listener {
     solve_job *job;
     bool show;      /* solutions as they are found */
     int64_t wanted; /* solutions before the search stops */
     bool found;     /* one */
     bool pending;   /* it is not printed yet */
-} report;
+} listener;
 
 static int on_solution(void *user, cns_solver *solver) {
-    report *r = user;
+    listener *l = user;
     (void)solver;
-    r->found = true;
-    r->pending = !r->show;
-    if (r->show) {
-        print_solution(r->job);
+    l->found = true;
+    l->pending = !l->show;
+    if (l->show) {
+        print_solution(l->job);
     }
-    return --r->wanted == 0 || ferror(stdout) || solve_must_stop((void *)r->job->request);
+    return --l->wanted == 0 || ferror(stdout) || solve_must_stop((void *)l->job->request);
 }
 
 static int on_progress(void *user, cns_solver *solver) {
-    const report *r = user;
+    const listener *l = user;
     (void)solver;
-    print_progress(r->job);
+    print_progress(l->job);
     return 0;
 }
 
-static report start_report(solve_job *job) {
+static listener start_listener(solve_job *job) {
     const solve_request *r = job->request;
     bool one = job->goal == CNS_SATISFY && !r->all;
-    return (report){
+    return (listener){
         .job = job,
         .show = job->goal == CNS_SATISFY || r->all || r->intermediate || r->solutions > 0,
         .wanted = r->solutions > 0 ? r->solutions
@@ -201,15 +201,15 @@ static report start_report(solve_job *job) {
     };
 }
 
-static cns_status run(report *report, cns_outcome *outcome) {
+static cns_status run(listener *l, cns_outcome *outcome) {
     const cns_solver_events events = {
         .size = sizeof events,
         .interval = SECOND,
         .solution = on_solution,
-        .progress = report->job->request->verbose ? on_progress : NULL,
-        .user = report,
+        .progress = l->job->request->verbose ? on_progress : NULL,
+        .user = l,
     };
-    return cns_solver_run(report->job->solver, &events, outcome);
+    return cns_solver_run(l->job->solver, &events, outcome);
 }
 
 /* The threads of --parallel; they live as long as the search. */
@@ -268,7 +268,7 @@ int solve_search(solve_job *job) {
     cns_tasks *tasks = NULL;
     FILE *proof = NULL;
     cns_executor executor;
-    report report = start_report(job);
+    listener heard = start_listener(job);
     cns_outcome outcome = CNS_RUNNING;
     job->loaded = solve_clock();
     atomic_store(&running, job->solver);
@@ -284,16 +284,16 @@ int solve_search(solve_job *job) {
         status = set_options(job);
     }
     if (status == CNS_OK) {
-        status = run(&report, &outcome);
+        status = run(&heard, &outcome);
     }
     atomic_store(&running, (cns_solver *)NULL);
     status = close_proof(job, proof, status);
-    if (report.pending) {
+    if (heard.pending) {
         print_solution(job);
     }
     if (status == CNS_OK && outcome == CNS_COMPLETE) {
-        fputs(report.found ? job->format->complete : job->format->infeasible, stdout);
-    } else if (!report.found) {
+        fputs(heard.found ? job->format->complete : job->format->infeasible, stdout);
+    } else if (!heard.found) {
         fputs(job->format->unknown, stdout);
     }
     if (job->request->statistics) {

@@ -155,7 +155,7 @@ static bool move_element(mover *m, int64_t target, wish *w) {
     uint32_t count = fixed ? m->c->i[1].count : m->c->v[1].count;
     const cns_evaluation e = cns_score_evaluation(m->score, m->constraint);
     int64_t base = cns_option(&e, 0, 0, 1);
-    uint32_t now;
+    uint32_t now = 0;
     bool inside = cns_position(cns_at(&e, 0, 0), base, count, &now);
     if (count == 0) {
         return false;
