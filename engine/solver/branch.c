@@ -262,10 +262,11 @@ static bool choose_int(cns_state *s, cns_fact *out) {
 
 bool cns_choose(cns_search *search, cns_fact *out) {
     cns_state *s = search->state;
-    if (search->by_activity && choose_bool(s, out)) {
+    bool by_activity = search->by_activity || search->core_turn;
+    if (by_activity && choose_bool(s, out)) {
         return true;
     }
-    if (!search->by_activity && choose_by_phases(search, out)) {
+    if (!by_activity && choose_by_phases(search, out)) {
         return true;
     }
     return s->status == CNS_OK && (choose_bool(s, out) || choose_int(s, out));

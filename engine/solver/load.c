@@ -162,6 +162,10 @@ static cns_alias resolve(cns_loader *l, cns_var var) {
     return found;
 }
 
+cns_alias cns_load_alias(cns_loader *l, cns_var var) {
+    return resolve(l, var);
+}
+
 static bool is_loaded(const cns_loader *l, cns_var root) {
     return l->lits[root] != CNS_LIT_NONE || l->views[root].term != CNS_TERM_NONE;
 }

@@ -51,6 +51,8 @@ void cns_loader_deinit(cns_loader *loader);
  * the model turns out infeasible (state->failed). */
 cns_status cns_load(cns_loader *loader);
 
+/* What a variable (or ~b) is of its root. */
+cns_alias cns_load_alias(cns_loader *loader, cns_var var);
 /* The literal or view of a variable (or ~b), made when there is none yet. CNS_LIT_NONE, false:
  * memory gave out. */
 cns_lit cns_load_lit(cns_loader *loader, cns_var var);

@@ -4,6 +4,7 @@
  */
 #include "solver/search.h"
 
+#include "solver/core_guided.h"
 #include "solver/proof.h"
 
 #include <math.h>
@@ -29,6 +30,7 @@ void cns_search_init(cns_search *search, cns_state *state) {
 
 void cns_search_deinit(cns_search *search) {
     cns_context *context = search->state->context;
+    cns_core_guided_end(search);
     for (uint32_t k = 0; k < search->phase_count; k++) {
         cns_context_free(context, search->phases[k].views,
                          search->phases[k].count * sizeof(cns_view), CNS_ALIGN_DEFAULT);
@@ -141,6 +143,11 @@ void cns_search_reset(cns_search *search) {
     }
     search->conflicts_left = restart_length(search);
     search->by_activity = search->free && (search->phase_count == 0 || search->activity_only);
+    search->core_turn = false;
+    search->core_turn = search->state->level == 0 && cns_core_guided_turn(search);
+    if (search->core_turn) {
+        search->conflicts_left = cns_core_guided_patience(search);
+    }
 }
 
 /* ---- guessing at the objective -------------------------------------------------------------- */
@@ -157,7 +164,9 @@ static void take_aim(cns_search *search, int64_t step) {
 
 static bool aims(const cns_search *search) {
     const cns_state *s = search->state;
-    return search->free && s->objective != CNS_TERM_ZERO && s->objective_limit != INT64_MAX;
+    bool wanted = search->optimise == CNS_OPTIMISE_PROBE ||
+                  (search->free && search->optimise != CNS_OPTIMISE_LINEAR);
+    return wanted && s->objective != CNS_TERM_ZERO && s->objective_limit != INT64_MAX;
 }
 
 /* The guess, decided first where there is no guide, when it is open; false ones are halved away. */
@@ -176,26 +185,34 @@ static bool guessed(cns_search *search, cns_fact *out) {
 /* By LBD (Audemard, Simon 2012): when the latest clauses are worse than the average. */
 static bool restart_is_due(const cns_search *search) {
     const cns_state *s = search->state;
+    if (search->core_turn) {
+        return search->conflicts_left == 0 || cns_core_guided_spent(search);
+    }
     return search->conflicts_left == 0 &&
            (search->restart != CNS_RESTART_LBD || s->lbd_fast > LBD_MARGIN * s->lbd_slow);
 }
 
-static void restart(cns_search *search) {
-    cns_state *s = search->state;
-    if (!search->excursion) {
-        if (aims(search) && !search->improved) {
-            take_aim(search, search->aim_step / 2);
-        }
-        search->improved = false;
-        search->restart_number++;
-        if (search->free) {
-            search->by_activity =
-                search->phase_count == 0 || search->activity_only || !search->by_activity;
-        }
+static void end_descent(cns_search *search) {
+    if (aims(search) && !search->improved) {
+        take_aim(search, search->aim_step / 2);
     }
-    search->conflicts_left = restart_length(search);
-    s->counters.restarts++;
-    cns_backtrack(s, 0);
+    search->improved = false;
+    search->restart_number++;
+    if (search->free) {
+        search->by_activity =
+            search->phase_count == 0 || search->activity_only || !search->by_activity;
+    }
+}
+
+static void restart(cns_search *search) {
+    if (!search->core_turn && !search->excursion) {
+        end_descent(search);
+    }
+    search->state->counters.restarts++;
+    cns_backtrack(search->state, 0);
+    search->core_turn = cns_core_guided_turn(search);
+    search->conflicts_left =
+        search->core_turn ? cns_core_guided_patience(search) : restart_length(search);
 }
 
 /* ---- assumptions ---------------------------------------------------------------------------- */
@@ -265,17 +282,30 @@ void cns_search_new_guide(cns_search *search) {
     search->guide_breaks = 0;
 }
 
+/* The next decision, not in a turn of the core-guided search. */
+static bool decide(cns_search *search, cns_fact *out) {
+    return guided(search, out) || guessed(search, out) || cns_choose(search, out);
+}
+
 /* One level more: an assumption, or a decision. */
 static cns_search_result descend(cns_search *search) {
     cns_state *s = search->state;
     cns_fact fact;
+    cns_core_step step = CNS_CORE_DECIDE;
+    if (search->core_turn) {
+        step = cns_core_guided_next(search, &fact);
+        if (step == CNS_CORE_AGAIN || step == CNS_CORE_ERROR) {
+            return step == CNS_CORE_AGAIN ? CNS_SEARCH_PAUSED : CNS_SEARCH_ERROR;
+        }
+    }
     if (s->level < search->assumption_count) {
         cns_lit lit = search->assumptions[s->level];
         if (cns_is_false(s, lit)) {
             return find_core(search, lit) ? CNS_SEARCH_EXHAUSTED : CNS_SEARCH_ERROR;
         }
         fact = cns_fact_lit(lit);
-    } else if (!guided(search, &fact) && !guessed(search, &fact) && !cns_choose(search, &fact)) {
+    } else if (step == CNS_CORE_DECIDE &&
+               !(search->core_turn ? cns_choose(search, &fact) : decide(search, &fact))) {
         return s->status == CNS_OK ? CNS_SEARCH_SOLUTION : CNS_SEARCH_ERROR;
     } else {
         s->counters.decisions++;
@@ -384,6 +414,9 @@ void cns_search_keep(cns_search *search) {
     }
     for (uint32_t n = 0; n < s->bool_count; n++) {
         s->best_phase[n] = s->value[2 * n];
+    }
+    if (search->core_turn) {
+        cns_core_guided_solved(search);
     }
 }
 

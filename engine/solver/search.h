@@ -20,6 +20,8 @@ typedef struct cns_phase {
     int64_t first; /* views before it are fixed; restored on backtracking */
 } cns_phase;
 
+typedef struct cns_core_guided cns_core_guided; /* core_guided.h */
+
 typedef struct cns_search {
     cns_state *state;
     cns_phase *phases;
@@ -57,6 +59,10 @@ typedef struct cns_search {
     void *at_root_user;
     bool at_root_done;
     bool call_back; /* go to the root soon, as by a restart that does not count */
+
+    cns_optimise_policy optimise;
+    cns_core_guided *core_guided; /* NULL: the objective is no sum */
+    bool core_turn;               /* it has its turn, until the next restart */
 
     int64_t objective_offset; /* objective = its term + this */
     int64_t aim;              /* free search guesses that the objective is at most this */

@@ -76,7 +76,7 @@ static bool at_root(void *user) {
         cns_solver_end_excursion(solver);
         return true;
     }
-    if (restarts == a->restarts) {
+    if (restarts == a->restarts || search->core_turn) {
         return true;
     }
     a->restarts = restarts;

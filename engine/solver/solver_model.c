@@ -128,6 +128,12 @@ static cns_status check_options(const cns_solver *solver, const cns_solve_option
                         "cns_strategy, 0..%d, and a cns_restart_policy, 0..%d",
                         (int)o->strategy, (int)o->restart, CNS_STRATEGY_FREE, CNS_RESTART_LBD);
     }
+    if ((int)o->optimise < CNS_OPTIMISE_DEFAULT || (int)o->optimise > CNS_OPTIMISE_CORES) {
+        return cns_fail(
+            solver->context, CNS_E_INVALID,
+            "cns_solver_set_options: optimise %d, expected a cns_optimise_policy, 0..%d",
+            (int)o->optimise, CNS_OPTIMISE_CORES);
+    }
     if (!(o->restart_base >= 0 && o->restart_base <= 1e9)) {
         return cns_fail(solver->context, CNS_E_RANGE,
                         "cns_solver_set_options: restart_base %g, expected 0..1e9",

@@ -4,6 +4,8 @@
  */
 #include "solver/worker.h"
 
+#include "solver/core_guided.h"
+
 #include <string.h>
 
 cns_status cns_worker_open(cns_worker *w, cns_context *context, const cns_model *model,
@@ -72,8 +74,20 @@ static cns_status load_outputs(cns_worker *w, const cns_orders *orders) {
     return s->status;
 }
 
+/* The objective as a sum, for the core-guided search. */
+static cns_status load_sum(cns_worker *w) {
+    cns_state *s = &w->state;
+    cns_sum sum = {0};
+    if (s->proof == NULL && cns_sum_read(&w->loader, &sum)) {
+        cns_core_guided_begin(&w->search, &sum);
+    }
+    cns_sum_deinit(s->context, &sum);
+    return s->status;
+}
+
 static cns_status load_goal(cns_worker *w) {
     cns_state *s = &w->state;
+    cns_core_guided_end(&w->search);
     s->objective = CNS_TERM_ZERO;
     s->objective_limit = INT64_MAX;
     if (w->loader.model->goal == CNS_SATISFY) {
@@ -86,7 +100,7 @@ static cns_status load_goal(cns_worker *w) {
     view = w->loader.model->goal == CNS_MAXIMIZE ? cns_view_negate(view) : view;
     s->objective = view.term;
     w->search.objective_offset = view.offset;
-    return CNS_OK;
+    return load_sum(w);
 }
 
 static void load_hints(cns_worker *w) {
@@ -127,6 +141,7 @@ void cns_worker_apply_options(cns_worker *w, const cns_orders *orders) {
     bool free = o->strategy == CNS_STRATEGY_FREE ||
                 (o->strategy == CNS_STRATEGY_DEFAULT && search->phase_count == 0);
     search->free = free;
+    search->optimise = o->optimise;
     search->restart = o->restart;
     if (o->restart == CNS_RESTART_DEFAULT) {
         search->restart = free ? CNS_RESTART_LUBY : CNS_RESTART_NONE;

@@ -110,7 +110,7 @@ static const field_layout layouts[] = {
     FIELD(cns_solve_options, workers),
     FIELD(cns_solve_options, executor),
     FIELD(cns_solve_options, deterministic),
-    FIELD(cns_solve_options, reserved),
+    FIELD(cns_solve_options, optimise),
     FIELD(cns_solver_events, size),
     FIELD(cns_solver_events, reserved),
     FIELD(cns_solver_events, interval),

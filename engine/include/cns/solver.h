@@ -228,6 +228,16 @@ typedef enum cns_strategy {
     CNS_STRATEGY_FREE         /* activity and phases alternate */
 } cns_strategy;
 
+/* How the best objective is approached. */
+typedef enum cns_optimise_policy {
+    CNS_OPTIMISE_DEFAULT = 0, /* free search alternates PROBE and CORES; a fixed one is LINEAR */
+    CNS_OPTIMISE_LINEAR,      /* from above: each solution is to be better than the last */
+    CNS_OPTIMISE_PROBE,       /* the same, guessing first that the next is better by more */
+    CNS_OPTIMISE_CORES        /* from below: terms of a sum are assumed at their least values, and
+                               * what cannot hold together raises the bound; PROBE where the
+                               * objective is no sum, and while a proof is written */
+} cns_optimise_policy;
+
 typedef struct cns_solve_options {
     uint32_t size;
     cns_strategy strategy;
@@ -241,7 +251,7 @@ typedef struct cns_solve_options {
     uint32_t workers;             /* 0 or 1: this thread alone */
     const cns_executor *executor; /* where further workers run; copied; NULL with one worker */
     uint32_t deterministic;       /* with several workers: meet at fixed numbers of ticks */
-    uint32_t reserved;
+    cns_optimise_policy optimise; /* of the first worker */
 } cns_solve_options;
 
 /* Before the first step, or between two; NULL resets. A change of `all_solutions` makes a new
