@@ -54,6 +54,7 @@ static void set_strategy(cns_member *m) {
         search->activity_only = true;
         search->restart = CNS_RESTART_LUBY;
         search->restart_scale = m->role == CNS_ROLE_FREE ? 250 : 50 + 25 * (m->number % 8);
+        search->optimise = m->role == CNS_ROLE_FREE ? CNS_OPTIMISE_CORES : CNS_OPTIMISE_PROBE;
         break;
     case CNS_ROLE_FIXED:
         search->free = false;
@@ -64,6 +65,7 @@ static void set_strategy(cns_member *m) {
         search->free = true;
         search->restart = CNS_RESTART_CONSTANT;
         search->restart_scale = LNS_CONFLICTS;
+        search->optimise = CNS_OPTIMISE_PROBE;
         break;
     }
     cns_search_reset(search);

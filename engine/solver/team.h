@@ -16,8 +16,9 @@
 
 /* How members differ. */
 typedef enum cns_role {
-    CNS_ROLE_OWN,    /* as the options say */
-    CNS_ROLE_FREE,   /* activity alone, guessing that the objective reaches its bound */
+    CNS_ROLE_OWN,  /* as the options say */
+    CNS_ROLE_FREE, /* activity alone, raising the objective's bound by cores, or guessing that it is
+                    * reached */
     CNS_ROLE_FIXED,  /* the phases */
     CNS_ROLE_LNS,    /* neighbourhoods of the best solution */
     CNS_ROLE_SEEDED, /* as FREE, from random activities and values, guessing the middle */
