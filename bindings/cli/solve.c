@@ -23,7 +23,8 @@ enum {
     TIME,
     VERBOSE,
     MEMORY,
-    PROOF
+    PROOF,
+    OPTIMISE
 };
 
 #define MILLISECOND UINT64_C(1000000)
@@ -39,6 +40,7 @@ static const cli_option solve_options[] = {
     {STATISTICS, "--statistics", 's', NULL, "print statistics at the end"},
     {TIME, "--time-limit", 't', "MS", "stop after so many milliseconds, reading included"},
     {MEMORY, "--memory", 'm', "SIZE", "memory for everything: 512M, \"1.5 GiB\""},
+    {OPTIMISE, "--optimise", 0, "HOW", "default, linear, probe or cores"},
     {PROOF, "--proof", 0, "FILE", "write a proof of what is concluded to FILE"},
     {VERBOSE, "--verbose", 'v', NULL, "say on stderr what is going on"},
     {0, NULL, 0, NULL, NULL},
@@ -155,6 +157,7 @@ static cns_status set_options(solve_job *job) {
     if (r->free) {
         job->options.strategy = CNS_STRATEGY_FREE;
     }
+    job->options.optimise = r->optimise;
     if (r->time_limit != 0) {
         uint64_t used = solve_clock() - r->began;
         job->options.time_limit = used < r->time_limit ? r->time_limit - used : 1;
@@ -320,6 +323,18 @@ static bool number(const cli_command *command, const cli_args *args, int64_t low
             false);
 }
 
+static bool optimise(const cli_command *command, const cli_args *args, cns_optimise_policy *out) {
+    static const char *const names[] = {"default", "linear", "probe", "cores"};
+    for (int k = 0; k < 4; k++) {
+        if (strcmp(args->value, names[k]) == 0) {
+            *out = (cns_optimise_policy)k;
+            return true;
+        }
+    }
+    cli_usage(command, "--optimise %s: want default, linear, probe or cores", args->value);
+    return false;
+}
+
 static bool apply(solve_request *request, const cli_command *command, const cli_args *args,
                   int id) {
     int64_t value;
@@ -349,6 +364,8 @@ static bool apply(solve_request *request, const cli_command *command, const cli_
         }
         request->time_limit = (uint64_t)value * MILLISECOND;
         return true;
+    case OPTIMISE:
+        return optimise(command, args, &request->optimise);
     case MEMORY:
         return (cli_parse_size(args->value, &request->memory_limit) && request->memory_limit > 0) ||
                (cli_usage(command, "--memory %s: want a size, as in 512M", args->value), false);

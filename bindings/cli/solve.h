@@ -16,6 +16,7 @@ typedef struct solve_request {
     const char *path;
     const char *proof; /* where to write one; NULL: nowhere */
     bool all, intermediate, free, statistics, verbose;
+    cns_optimise_policy optimise;
     int64_t solutions; /* stop after so many; 0: not said */
     int64_t workers;
     int64_t seed;

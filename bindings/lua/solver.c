@@ -347,10 +347,11 @@ static uint32_t option_workers(lua_State *L, cns_executor *executor) {
 static int solver_options(lua_State *L) {
     static const char *const known[] = {"time",          "conflicts",     "strategy", "restart",
                                         "restart_scale", "restart_base",  "all",      "workers",
-                                        "tasks",         "deterministic", NULL};
+                                        "tasks",         "deterministic", "optimise", NULL};
     static const char *const strategies[] = {"default", "fixed", "free"};
     static const char *const restarts[] = {"default", "none",     "luby", "geometric",
                                            "linear",  "constant", "lbd"};
+    static const char *const policies[] = {"default", "linear", "probe", "cores"};
     solver_object *self = idle_self(L);
     lua_settop(L, 2);
     lcns_options(L, 2, known);
@@ -368,6 +369,7 @@ static int solver_options(lua_State *L) {
     options.restart_base = option_number(L, "restart_base");
     options.strategy = (cns_strategy)option_choice(L, "strategy", strategies, 3);
     options.restart = (cns_restart_policy)option_choice(L, "restart", restarts, 7);
+    options.optimise = (cns_optimise_policy)option_choice(L, "optimise", policies, 4);
     options.all_solutions = lcns_option_boolean(L, 2, "all", false);
     options.deterministic = lcns_option_boolean(L, 2, "deterministic", false);
     cns_executor executor = {0};

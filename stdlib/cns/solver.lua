@@ -313,7 +313,7 @@ end
 -- Searches
 
 local known_options = " time conflicts seed strategy restart restart_scale restart_base assume"
-    .. " progress workers tasks deterministic "
+    .. " progress workers tasks deterministic optimise "
 
 -- A search of this model; `all`: for every solution.
 local function begin(self, options, all, what)

@@ -348,7 +348,8 @@ end)
 test("usage", function()
     for words, message in pairs {["-n 0"] = "--solutions", ["-n x"] = "--solutions",
         ["-t 0"] = "--time-limit", ["-t -1"] = "--time-limit", ["-p 0"] = "--parallel",
-        ["-m 12Q"] = "--memory", ["--nothing"] = "--nothing", ["-r"] = "--random-seed"} do
+        ["-m 12Q"] = "--memory", ["--nothing"] = "--nothing", ["-r"] = "--random-seed",
+        ["--optimise up"] = "--optimise"} do
         local result = solve(words, "")
         if words ~= "-r" then expect(result, 2, nil, message) end
     end

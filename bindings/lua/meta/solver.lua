@@ -148,6 +148,7 @@ function solution:value(value) end
 ---@field restart "default"|"none"|"luby"|"geometric"|"linear"|"constant"|"lbd"|nil
 ---@field restart_scale integer?
 ---@field restart_base number?
+---@field optimise "default"|"linear"|"probe"|"cores"|nil
 ---@field workers integer? how many search together; on the default pool without `tasks`
 ---@field tasks cns.tasks.pool? where they search
 ---@field deterministic boolean? several workers give the same on each run
@@ -270,7 +271,7 @@ function raw:search(variables, var_rule, value_rule) end
 ---@param variable integer
 ---@param value integer
 function raw:hint(variable, value) end
----@param options table? time, conflicts, strategy, restart, restart_scale, restart_base, all, workers, tasks, deterministic
+---@param options table? time, conflicts, strategy, restart, restart_scale, restart_base, all, workers, tasks, deterministic, optimise
 ---@return number? seconds the limit on time
 function raw:options(options) end
 ---@param literals integer[]

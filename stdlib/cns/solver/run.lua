@@ -120,7 +120,7 @@ local function engine_options(options, all, time)
     return {time = time or options.time, conflicts = options.conflicts, strategy = options.strategy,
         restart = options.restart, restart_scale = options.restart_scale,
         restart_base = options.restart_base, workers = options.workers, tasks = options.tasks,
-        deterministic = options.deterministic, all = all}
+        deterministic = options.deterministic, optimise = options.optimise, all = all}
 end
 
 function run.begin(model, program, options, all, assumed)
