@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     ALL = 1,
@@ -267,6 +268,17 @@ static cns_status close_proof(solve_job *job, FILE *file, cns_status status) {
     return status;
 }
 
+/* A limit on time is one of the process: the system takes its memory back at once, whereas giving
+ * it back piece by piece may take some tenths of a second. Where a sanitizer looks for memory that
+ * was forgotten, the usual way out is taken. */
+static void leave(int code) {
+#if !defined(CNS_SANITIZED)
+    _exit(code);
+#else
+    (void)code;
+#endif
+}
+
 int solve_search(solve_job *job) {
     cns_tasks *tasks = NULL;
     FILE *proof = NULL;
@@ -302,7 +314,10 @@ int solve_search(solve_job *job) {
     if (job->request->statistics) {
         print_statistics(job);
     }
-    fflush(stdout);
+    bool written = fflush(stdout) == 0;
+    if (written && status == CNS_OK && outcome == CNS_STOPPED && job->request->time_limit != 0) {
+        leave(solve_interrupted() ? CLI_INTERRUPTED : CLI_SUCCESS);
+    }
     if (tasks != NULL) {
         cns_solver_set_options(job->solver, NULL);
         cns_tasks_destroy(tasks);

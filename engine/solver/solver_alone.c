@@ -4,8 +4,7 @@
  *
  * Excursions of a few neighbourhoods (lns.h) come between restarts: more and more often while they
  * improve the objective faster than the usual search does, and ever more rarely where they do not,
- * so that a proof is hardly delayed.
- * A team has workers of its own for that.
+ * so that a proof is hardly delayed. A team has workers of its own for that.
  */
 #include "solver/solver_impl.h"
 
@@ -39,17 +38,18 @@ static void judge(cns_solver *solver) {
     cns_effort now = effort(solver);
     a->pause = fell_faster(a->home, a->out, now) ? a->pause / 2 : 2 * a->pause;
     a->pause = a->pause < PAUSE_LEAST ? PAUSE_LEAST : a->pause > PAUSE_MOST ? PAUSE_MOST : a->pause;
-    a->wait = a->pause;
     a->home = now;
 }
 
 void cns_solver_end_excursion(cns_solver *solver) {
+    cns_alone *a = &solver->alone;
     cns_search *search = &solver->own.search;
     if (search->excursion) {
         cns_backtrack(search->state, 0);
         cns_search_new_guide(search);
         search->excursion = false;
-        solver->alone.left = 0;
+        a->left = 0;
+        a->wait = a->pause;
     }
 }
 

@@ -53,7 +53,7 @@ local function is_best(kind, outcomes, key)
 end
 
 local function show(bench, instance, keys, outcomes, kind)
-    local line = {("%-20s"):format(instance.name:sub(1, 20))}
+    local line = {("%-20s"):format(instance.name:sub(1, 19))}
     for _, key in ipairs(keys) do
         line[#line + 1] = tables.cell(outcomes[key], is_best(kind, outcomes, key))
     end
@@ -141,7 +141,9 @@ function part.run(bench)
         print(("\npublic instances, limit %g s: status and seconds, * no other is better"):format(
             bench.limit))
         local head = {("%-20s"):format("instance")}
-        for _, key in ipairs(keys) do head[#head + 1] = ("%-10s"):format(peers[key].name) end
+        for _, key in ipairs(keys) do
+            head[#head + 1] = ("%-10s"):format(peers[key].name:gsub("chuffed", "chuff"))
+        end
         print((table.concat(head):gsub(" *$", "")))
         for turn, instance in ipairs(list) do
             local outcomes, kind = solve(bench, keys, instance, turn)

@@ -57,7 +57,7 @@ for solved = 0, count, 10 do
 end
 put('<text x="%d" y="%d" text-anchor="middle">instances finished, the fastest first</text>',
     left + wide // 2, bottom + 38)
-local legend = top + 16
+local legend, column = bottom - 18 * #sides, left + wide - 225 -- where no line ends
 for _, side in ipairs(sides) do
     local list = times[side[1]]
     if list then
@@ -68,9 +68,9 @@ for _, side in ipairs(sides) do
         end
         put('<polyline fill="none" stroke="%s" stroke-width="2" points="%s"/>', side[3],
             table.concat(points, " "))
-        put('<line x1="%d" x2="%d" y1="%d" y2="%d" stroke="%s" stroke-width="3"/>', left + 14,
-            left + 38, legend - 4, legend - 4, side[3])
-        put('<text x="%d" y="%d">%s: %d</text>', left + 46, legend, side[2], #list)
+        put('<line x1="%d" x2="%d" y1="%d" y2="%d" stroke="%s" stroke-width="3"/>', column,
+            column + 24, legend - 4, legend - 4, side[3])
+        put('<text x="%d" y="%d">%s: %d</text>', column + 32, legend, side[2], #list)
         legend = legend + 18
     end
 end
