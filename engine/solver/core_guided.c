@@ -368,10 +368,13 @@ static bool replace_core(cns_core_guided *g, cns_state *s) {
     return true;
 }
 
-/* Whether the root has learnt meanwhile, as trials do, that a term cannot be as low as assumed. */
+/* Whether the root has learnt meanwhile, as trials do, that a term cannot be as low as assumed, or
+ * must be: then the core says more than its clause. */
 static bool is_stale(const cns_core_guided *g, const cns_state *s) {
     for (uint32_t k = 0; k < g->core_count; k++) {
-        if (cns_low(s, g->sum.terms[g->core[k].place].term) > g->core[k].most) {
+        cns_term t = g->sum.terms[g->core[k].place].term;
+        if (cns_low(s, t) > g->core[k].most ||
+            (g->core_count > 1 && cns_high(s, t) <= g->core[k].most)) {
             return true;
         }
     }
@@ -415,8 +418,11 @@ static cns_core_step handle_core(cns_search *search, uint32_t place) {
     cns_state *s = search->state;
     uint32_t before = g->core_count; /* in a trial, of the core that is tried */
     if (!find_core(search, place)) {
+        if (s->status != CNS_OK) {
+            return CNS_CORE_ERROR; /* above the root, where nothing is lost by it */
+        }
         cns_backtrack(s, 0);
-        return s->status == CNS_OK ? CNS_CORE_AGAIN : CNS_CORE_ERROR;
+        return CNS_CORE_AGAIN;
     }
     cns_backtrack(s, 0);
     bool first = g->phase != CNS_CORE_TRIM;

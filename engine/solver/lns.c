@@ -67,7 +67,7 @@ static bool allocate(cns_lns *lns, void *array, size_t size) {
 }
 
 /* Counting sort of constraints by variable. */
-static bool make_graph(cns_lns *lns) {
+static bool fill_graph(cns_lns *lns) {
     const cns_model *m = lns->worker->loader.model;
     cns_lns_deinit(lns);
     uint32_t count = m->variable_count;
@@ -97,6 +97,15 @@ static bool make_graph(cns_lns *lns) {
     memmove(lns->starts + 1, lns->starts, count * sizeof *lns->starts); /* they moved on by one */
     lns->starts[0] = 0;
     return true;
+}
+
+/* Anew; none is left when memory gives out. */
+static bool make_graph(cns_lns *lns) {
+    bool made = fill_graph(lns);
+    if (!made) {
+        cns_lns_deinit(lns);
+    }
+    return made;
 }
 
 /* ---- neighbourhoods ------------------------------------------------------------------------- */

@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-#define TRIES 8                    /* changes tried in a step */
-#define STEP_TICKS UINT64_C(50000) /* in a step, after which no more are */
-#define WORK_MOST UINT64_C(100000) /* ticks of one look at one constraint */
-#define TABU 6                     /* steps in which a changed variable mostly rests */
-#define WALK 100                   /* one in so many steps keeps a change that mends nothing */
-#define STRAY 32                   /* one in so many changes is of any variable */
+#define TRIES 8                        /* changes tried in a step */
+#define STEP_TICKS UINT64_C(50000)     /* in a step, after which no more are */
+#define WORK_MOST UINT64_C(100000)     /* ticks of one look at one constraint */
+#define MAKING_MOST UINT64_C(20000000) /* ... at all of them */
+#define TABU 6                         /* steps in which a changed variable mostly rests */
+#define WALK 100                       /* one in so many steps keeps a change that mends nothing */
+#define STRAY 32                       /* one in so many changes is of any variable */
 #define PATIENCE_FIRST UINT64_C(4000000) /* ticks without progress before a restart */
 #define PATIENCE_MOST UINT64_C(64000000)
 #define SHAKEN 50 /* one in so many variables gets a random value in a restart */
@@ -28,6 +29,25 @@ static void set_starts(cns_local *l) {
         bool hinted = v < m->hint_capacity && m->hinted[v];
         l->start[v] = cns_score_nearest(&l->score, v, hinted ? m->hints[v] : 0);
     }
+}
+
+/* What is kept up to date change by change is not looked at as a whole. */
+static bool is_kept(const cns_model_constraint *c) {
+    return c->kind == CNS_CLAUSE || c->kind == CNS_XOR || c->kind == CNS_LINEAR_EQ ||
+           c->kind == CNS_LINEAR_NE || c->kind == CNS_LINEAR_LE;
+}
+
+bool cns_local_suits(const cns_model *model) {
+    uint64_t all = 0;
+    for (uint32_t k = 0; k < model->constraint_count; k++) {
+        const cns_model_constraint *c = &model->constraints[k];
+        uint64_t work = cns_violation_work(model, c);
+        all += work;
+        if ((work > WORK_MOST && !is_kept(c)) || all > MAKING_MOST) {
+            return false;
+        }
+    }
+    return true;
 }
 
 cns_status cns_local_init(cns_local *l, cns_context *context, const cns_model *model,
@@ -53,11 +73,7 @@ cns_status cns_local_init(cns_local *l, cns_context *context, const cns_model *m
         int64_t truth = assumptions[k] >= 0;
         l->spent = !cns_score_narrow(&l->score, index_of(assumptions[k]), truth, truth) || l->spent;
     }
-    bool slow = false; /* steps could not be stopped in time */
-    for (uint32_t k = 0; k < model->constraint_count; k++) {
-        slow = slow || cns_violation_work(model, &model->constraints[k]) > WORK_MOST;
-    }
-    for (uint32_t v = 0; v < model->variable_count && !slow; v++) {
+    for (uint32_t v = 0; v < model->variable_count; v++) {
         if (cns_score_free(&l->score, v)) {
             l->free[l->free_count++] = v;
         }

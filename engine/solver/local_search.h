@@ -33,8 +33,11 @@ typedef struct cns_local {
     uint64_t refused; /* assignments without a violation that did not pass; a sign of a bug */
 } cns_local;
 
-/* The assumptions, which are not copied, hold in all that it reports. Nothing to deinit on failure,
- * or of what is all zero. */
+/* Whether a look at each constraint, and at all of them, is short enough: steps end in time only
+ * then, and so does the making. */
+bool cns_local_suits(const cns_model *model);
+/* requires: cns_local_suits(model). The assumptions, which are not copied, hold in all that it
+ * reports. Nothing to deinit on failure, or of what is all zero. */
 cns_status cns_local_init(cns_local *local, cns_context *context, const cns_model *model,
                           const cns_var *assumptions, uint32_t count, uint64_t seed);
 void cns_local_deinit(cns_local *local);

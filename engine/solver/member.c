@@ -168,6 +168,10 @@ static cns_status load_local(cns_member *m) {
     const cns_orders *orders = team->round->orders;
     uint64_t spent = cns_local_ticks(&m->local);
     cns_local_deinit(&m->local);
+    m->idle = !cns_local_suits(team->model);
+    if (m->idle) {
+        return CNS_OK;
+    }
     cns_status status = cns_local_init(&m->local, team->context, team->model, orders->assumptions,
                                        orders->assumption_count, team->seed + m->number);
     m->local.score.ticks += spent;
@@ -177,7 +181,8 @@ static cns_status load_local(cns_member *m) {
             cns_local_start(&m->local, team->best);
         }
     }
-    return status;
+    m->idle = status == CNS_E_NOMEM || status == CNS_E_LIMIT; /* the others can do without */
+    return m->idle ? CNS_OK : status;
 }
 
 static cns_status load(cns_member *m) {
@@ -345,8 +350,9 @@ static bool run_local(cns_member *m) {
     if (!has_local(m)) {
         m->status = load_local(m);
     }
-    if (m->status != CNS_OK) {
-        return false;
+    if (m->status != CNS_OK || m->idle) {
+        m->locally = !m->shares;
+        return m->status == CNS_OK;
     }
     switch (cns_local_run(&m->local, cns_local_ticks(&m->local) + slice(m), &m->status)) {
     case CNS_LOCAL_PAUSED:

@@ -9,6 +9,7 @@
 #include "solver/globals/heap_sort.h"
 
 #define ROUNDS 3         /* sums of sums of sums */
+#define READS_MOST 64    /* summands of one constraint that are tried */
 #define TERMS_MOST 20000 /* a longer objective is not worth assuming term by term */
 
 typedef struct reading {
@@ -60,6 +61,7 @@ static bool merge(cns_sum *sum) {
     cns_sum_term *terms = sum->terms;
     cns_heap_sort(terms, sum->count, sizeof *terms, by_term);
     uint32_t kept = 0;
+    bool good = true;
     for (uint32_t k = 0; k < sum->count; k++) {
         cns_sum_term next = terms[k];
         cns_sum_term *last = kept > 0 ? &terms[kept - 1] : NULL;
@@ -69,8 +71,10 @@ static bool merge(cns_sum *sum) {
         }
         cns_wide weight = last->term == next.term ? (cns_wide)last->weight + next.weight
                                                   : (cns_wide)last->weight - next.weight;
-        if (cns_wide_abs(weight) >= CNS_WIDE_LIMIT) {
-            return false;
+        if (cns_wide_abs(weight) >= CNS_WIDE_LIMIT) { /* two terms say the same */
+            terms[kept++] = next;
+            good = false;
+            continue;
         }
         if (weight < 0) {
             last->term ^= 1;
@@ -80,7 +84,7 @@ static bool merge(cns_sum *sum) {
         kept -= weight == 0;
     }
     sum->count = kept;
-    return true;
+    return good;
 }
 
 static bool is_linear(const cns_model_constraint *c) {
@@ -193,6 +197,7 @@ static bool expand(reading *r, uint32_t place) {
 static bool expand_by(reading *r, const cns_model_constraint *c) {
     cns_state *s = r->l->state;
     const cns_var *x = cns_model_v(r->l->model, c, 0);
+    int reads = 0;
     s->ticks += c->v[0].count;
     for (uint32_t k = 0; k < c->v[0].count && s->status == CNS_OK; k++) {
         uint32_t *place = &r->place[cns_load_alias(r->l, x[k]).root];
@@ -200,6 +205,10 @@ static bool expand_by(reading *r, const cns_model_constraint *c) {
             continue;
         }
         cns_term term = r->sum->terms[*place - 1].term;
+        s->ticks += c->v[0].count;
+        if (++reads > READS_MOST || !cns_poll(s)) {
+            return false;
+        }
         if (read_definition(r, c, term) && expand(r, *place - 1)) {
             *place = 0;
             return true;

@@ -86,6 +86,10 @@ static bool add_pairs(cns_exactly *e, cns_state *s, uint32_t count, cns_lit turn
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t j = 0; j < i; j++) {
             cns_clique_edge edge = {.x = lits[i] ^ turn, .y = lits[j] ^ turn, .sign = 1};
+            if (e->budget == 0) {
+                return true; /* fewer groups are found */
+            }
+            e->budget--;
             if (edge.x >> 1 != edge.y >> 1 && !cns_clique_edge_add(s, &e->pairs, edge)) {
                 return false;
             }

@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+#define ORDERED_MOST 64 /* tasks, whose orders are followed as literals: each run looks at all */
+#define TASKS_MOST 150
+
 typedef struct precedence { /* from + length <= to */
     cns_view from, to;
     int64_t length;
@@ -49,7 +52,8 @@ static bool is_precedence(const cns_model *m, const cns_model_constraint *c) {
         return false;
     }
     const int64_t *a = cns_model_i(m, c, 0);
-    return a[0] * a[1] == -1 && (a[0] == 1 || a[0] == -1) && cns_model_i(m, c, 1)[0] < 0;
+    bool opposite = (a[0] == 1 && a[1] == -1) || (a[0] == -1 && a[1] == 1);
+    return opposite && cns_model_i(m, c, 1)[0] < 0;
 }
 
 static bool is_choice(const cns_model_constraint *c) {
@@ -127,6 +131,9 @@ static bool add_pair(machines *m, const cns_model_constraint *c) {
 static bool post_machine(machines *m, const cns_clique_member *members, uint32_t count,
                          uint32_t origin) {
     cns_state *s = m->s;
+    if (count > TASKS_MOST) {
+        return true;
+    }
     size_t size = count * (2 * sizeof(cns_view) + count * sizeof(cns_lit));
     cns_view *starts = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
     if (starts == NULL) {
@@ -148,7 +155,7 @@ static bool post_machine(machines *m, const cns_clique_member *members, uint32_t
         }
     }
     cns_post_machine(s, (cns_post){origin, CNS_LIT_TRUE}, (cns_views){starts, count},
-                     (cns_views){lengths, count}, before);
+                     (cns_views){lengths, count}, count > ORDERED_MOST ? NULL : before);
     cns_context_free(s->context, starts, size, CNS_ALIGN_DEFAULT);
     return s->status == CNS_OK && !s->failed && cns_poll(s);
 }

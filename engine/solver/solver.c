@@ -34,6 +34,8 @@ void cns_solver_dismiss(cns_solver *solver) {
         solver->conflicts_before -= cns_team_conflicts(solver->team);
         cns_team_destroy(solver->team);
         solver->team = NULL;
+        /* It may have bounded the objective by a solution that it had not told yet. */
+        solver->torn = solver->torn || solver->model.goal != CNS_SATISFY;
     }
 }
 
@@ -188,7 +190,9 @@ cns_status cns_solver_prepare(cns_solver *solver) {
         return allowed;
     }
     /* Workers that join load all at once: they would number otherwise what came bit by bit. */
-    if (wants_team(solver) && solver->team == NULL && !solver->has_solution && solver->own.loaded &&
+    bool joins =
+        solver->team == NULL && (!solver->has_solution || solver->model.goal != CNS_SATISFY);
+    if (wants_team(solver) && (joins || !solver->loaded) && solver->own.loaded &&
         !cns_worker_has_shape(&solver->own, cns_worker_shape(&solver->model))) {
         solver->torn = true;
     }
@@ -320,8 +324,9 @@ bool cns_solver_limit_reached(const cns_solver *solver) {
     if (end != 0 && cns_os_clock() >= end) {
         return true;
     }
-    return o->conflict_limit != 0 &&
-           conflicts(solver) - solver->conflicts_before >= o->conflict_limit;
+    uint64_t now = conflicts(solver); /* less than before, when a worker went that had some */
+    return o->conflict_limit != 0 && now > solver->conflicts_before &&
+           now - solver->conflicts_before >= o->conflict_limit;
 }
 
 /* Runs rounds of all workers until something is to be said. */
@@ -338,6 +343,7 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
             *out = CNS_RUNNING;
             return CNS_OK;
         }
+        solver->narrowed |= solver->model.goal != CNS_SATISFY; /* by what may be told later */
         cns_status status = cns_team_round(solver->team, &round);
         if (status != CNS_OK) {
             cns_solver_dismiss(solver);
@@ -345,7 +351,6 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
             return status;
         }
         if (round.values != NULL) {
-            solver->narrowed |= solver->model.goal != CNS_SATISFY; /* others have gone on */
             *out = CNS_SOLUTION;
             status = take_solution(solver, round.values);
             solver->complete = status == CNS_OK && round.exhausted_by != NULL;
@@ -455,6 +460,7 @@ cns_status cns_solver_recover(cns_solver *solver, cns_status status) {
 static cns_status proceed(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
     cns_state *s = &solver->own.state;
     if (solver->changed_options) {
+        cns_solver_end_excursion(solver);
         const cns_orders orders = orders_of(solver);
         cns_worker_apply_options(&solver->own, &orders);
         solver->changed_options = false;

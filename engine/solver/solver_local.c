@@ -57,6 +57,10 @@ static bool begin_turn(cns_solver *solver) {
     cns_turns *t = &solver->turns;
     cns_state *s = &solver->own.state;
     if (!is_open(&t->local)) {
+        if (!cns_local_suits(&solver->model)) {
+            t->over = true;
+            return false;
+        }
         cns_status status =
             cns_local_init(&t->local, solver->context, &solver->model, solver->assumptions,
                            solver->assumption_count, solver->seed);
@@ -86,8 +90,15 @@ cns_status cns_solver_search_locally(cns_solver *solver, uint64_t ticks_end,
     if (t->end == 0 && !begin_turn(solver)) {
         return CNS_OK;
     }
+    uint64_t stop = ticks_end < t->end ? ticks_end : t->end;
+    if (s->ticks >= stop) { /* its making took long, or another strategy had the turn */
+        if (s->ticks >= t->end) {
+            end_turn(solver);
+        }
+        return CNS_OK;
+    }
     catch_up(solver);
-    uint64_t left = (ticks_end < t->end ? ticks_end : t->end) - s->ticks;
+    uint64_t left = stop - s->ticks;
     uint64_t before = cns_local_ticks(&t->local);
     cns_status status = CNS_OK;
     cns_local_result result = cns_local_run(&t->local, before + left, &status);
