@@ -360,12 +360,55 @@ START_TEST(weighted_satisfiability) {
 }
 END_TEST
 
+/* Two summands of weights whose sum passes the arithmetic's limit: by hand, 6 * 2^31. */
+START_TEST(weights_that_overflow) {
+    const int64_t w = INT64_C(1) << 31, p = INT64_C(1) << 30;
+    for (int policy = 0; policy < POLICIES; policy++) {
+        cns_context *context = support_context();
+        cns_solver *solver = new_solver(context, 0);
+        const int64_t highs[] = {2, 2, 2, 1, 255, 255, INT64_C(1) << 40, 1, 1};
+        enum { Y, YY, Z, X, A, B, GOAL, LEFT, RIGHT };
+        cns_var v[9];
+        for (int k = 0; k < 9; k++) {
+            support_status(context, CNS_OK, cns_solver_new_int(solver, 0, highs[k], NULL, &v[k]));
+        }
+        for (int k = A; k <= B; k++) {
+            add_linear(context, solver, CNS_LINEAR_EQ, (int64_t[]){1, 1, 2, p, -1},
+                       (cns_var[]){v[Y], v[YY], v[Z], v[X], v[k]}, 5, 0);
+        }
+        add_linear(context, solver, CNS_LINEAR_EQ, (int64_t[]){w, w, -1},
+                   (cns_var[]){v[A], v[B], v[GOAL]}, 3, 0);
+        add_linear(context, solver, CNS_LINEAR_LE, (int64_t[]){-1, -1}, (cns_var[]){v[Y], v[YY]}, 2,
+                   -1);
+        add_linear(context, solver, CNS_LINEAR_LE, (int64_t[]){-1, 1}, (cns_var[]){v[Z], v[LEFT]},
+                   2, 0);
+        add_linear(context, solver, CNS_LINEAR_LE, (int64_t[]){-1, 1}, (cns_var[]){v[Z], v[RIGHT]},
+                   2, 0);
+        add_linear(context, solver, CNS_LINEAR_LE, (int64_t[]){-1, -1},
+                   (cns_var[]){v[LEFT], v[RIGHT]}, 2, -1);
+        cns_solver_set_goal(solver, CNS_MINIMIZE, v[GOAL]);
+        const cns_solve_options options = {.size = sizeof options,
+                                           .optimise = (cns_optimise_policy)policy};
+        support_status(context, CNS_OK, cns_solver_set_options(solver, &options));
+        cns_outcome outcome;
+        support_status(context, CNS_OK, cns_solver_run(solver, NULL, &outcome));
+        cns_solver_stats stats;
+        cns_solver_get_stats(solver, &stats);
+        ck_assert_int_eq(outcome, CNS_COMPLETE);
+        ck_assert_int_eq(stats.objective, 6 * w);
+        cns_solver_destroy(solver);
+        support_context_destroy(context);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("solver optimise");
     TCase *sums = tcase_create("brute force");
     tcase_set_timeout(sums, 600);
     tcase_add_test(sums, sums_of_random_models);
     tcase_add_test(sums, weighted_satisfiability);
+    tcase_add_test(sums, weights_that_overflow);
     suite_add_tcase(suite, sums);
     return support_run(suite);
 }

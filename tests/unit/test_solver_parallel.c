@@ -724,6 +724,116 @@ START_TEST(test_memory_gives_out) {
 }
 END_TEST
 
+enum { PEOPLE = 15 };
+
+/* Who does which of as many tasks, at the least sum of random costs. */
+static void add_assignment(cns_solver *s, uint32_t seed) {
+    cns_var task[PEOPLE], costs[PEOPLE + 1];
+    int64_t ones[PEOPLE + 1];
+    const int64_t zero = 0;
+    for (int i = 0; i < PEOPLE; i++) {
+        task[i] = new_int(s, 0, PEOPLE - 1);
+    }
+    for (int i = 0; i < PEOPLE; i++) {
+        int64_t table[PEOPLE];
+        for (int j = 0; j < PEOPLE; j++) {
+            seed = seed * 1103515245u + 12345u;
+            table[j] = (seed >> 16 & 0x7fff) % 1000;
+        }
+        costs[i] = new_int(s, 0, 1000);
+        ones[i] = 1;
+        const cns_constraint cost = {.size = sizeof cost,
+                                     .kind = CNS_ELEMENT,
+                                     .v = {(cns_var[]){task[i], costs[i]}},
+                                     .v_count = {2},
+                                     .i = {&zero, table},
+                                     .i_count = {1, PEOPLE}};
+        ck_assert_int_eq(cns_solver_add(s, &cost), CNS_OK);
+    }
+    const cns_constraint differ = {
+        .size = sizeof differ, .kind = CNS_ALLDIFFERENT, .v = {task}, .v_count = {PEOPLE}};
+    ck_assert_int_eq(cns_solver_add(s, &differ), CNS_OK);
+    costs[PEOPLE] = new_int(s, 0, 1000 * PEOPLE);
+    ones[PEOPLE] = -1;
+    const cns_constraint sum = {.size = sizeof sum,
+                                .kind = CNS_LINEAR_EQ,
+                                .v = {costs},
+                                .v_count = {PEOPLE + 1},
+                                .i = {ones, &zero},
+                                .i_count = {PEOPLE + 1, 1}};
+    ck_assert_int_eq(cns_solver_add(s, &sum), CNS_OK);
+    ck_assert_int_eq(cns_solver_set_goal(s, CNS_MINIMIZE, costs[PEOPLE]), CNS_OK);
+}
+
+/* In the middle of a round a member may know a limit from a solution that is not told yet. */
+START_TEST(test_a_team_may_be_sent_away) {
+    threads pool;
+    start_threads(&pool, 2);
+    cns_context *context = support_context();
+    cns_solver *s = new_solver(context, 0);
+    add_assignment(s, 3);
+    int64_t optimum = solve_all(context, s, 0).optimum;
+    cns_solver_destroy(s);
+    for (int steps = 30; steps < 44; steps++) {
+        const cns_solve_options options = {
+            .size = sizeof options, .workers = 2, .executor = &pool.executor, .deterministic = 1};
+        s = new_solver(context, 0);
+        add_assignment(s, 3);
+        ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_OK);
+        cns_outcome outcome = CNS_RUNNING;
+        for (int k = 0; k < steps && outcome != CNS_COMPLETE; k++) {
+            support_status(context, CNS_OK, cns_solver_step(s, 30000, &outcome));
+        }
+        ck_assert_int_eq(cns_solver_set_options(s, NULL), CNS_OK);
+        ck_assert_int_eq(solve_all(context, s, 0).optimum, optimum);
+        cns_solver_destroy(s);
+    }
+    support_context_destroy(context);
+    end_threads(&pool);
+}
+END_TEST
+
+/* 3-SAT with a planted solution, added behind a first step: whoever joins then must mean the same
+ * by each number as the first worker, which was loaded bit by bit. */
+START_TEST(test_workers_join_a_model_that_grew) {
+    enum { VARIABLES = 200, CLAUSES = 840 };
+    threads pool;
+    start_threads(&pool, 2);
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        cns_context *context = support_context();
+        cns_solver *s = new_solver(context, 0);
+        cns_var x[VARIABLES];
+        bool planted[VARIABLES];
+        cns_rng rng;
+        cns_rng_seed(&rng, seed);
+        set_workers(s, &pool, 3, true);
+        for (int v = 0; v < VARIABLES; v++) {
+            ck_assert_int_eq(cns_solver_new_bool(s, NULL, &x[v]), CNS_OK);
+            planted[v] = cns_rng_below(&rng, 2) != 0;
+        }
+        cns_outcome outcome;
+        support_status(context, CNS_OK, cns_solver_step(s, 0, &outcome));
+        ck_assert_int_eq(outcome, CNS_SOLUTION);
+        for (int k = 0; k < CLAUSES; k++) {
+            cns_var lits[3];
+            for (int i = 0; i < 3; i++) {
+                uint64_t v = cns_rng_below(&rng, VARIABLES);
+                bool right = i == 0 ? planted[v] : cns_rng_below(&rng, 2) != 0;
+                lits[i] = right ? x[v] : ~x[v];
+            }
+            const cns_constraint clause = {
+                .size = sizeof clause, .kind = CNS_CLAUSE, .v = {lits}, .v_count = {3}};
+            ck_assert_int_eq(cns_solver_add(s, &clause), CNS_OK);
+        }
+        support_status(context, CNS_OK, cns_solver_step(s, 0, &outcome));
+        ck_assert_int_eq(outcome, CNS_SOLUTION);
+        cns_solver_destroy(s);
+        support_context_destroy(context);
+    }
+    end_threads(&pool);
+}
+END_TEST
+
 START_TEST(test_workers_need_an_executor) {
     cns_context *context = support_context();
     cns_solver *s = new_solver(context, 1);
@@ -753,6 +863,8 @@ int main(void) {
     tcase_add_loop_test(solvers, test_infeasible_and_core, 0, 2);
     tcase_add_loop_test(solvers, test_constraints_added_later, 0, 2);
     tcase_add_test(solvers, test_all_solutions);
+    tcase_add_test(solvers, test_a_team_may_be_sent_away);
+    tcase_add_test(solvers, test_workers_join_a_model_that_grew);
     tcase_add_loop_test(solvers, test_step_budget, 0, 2);
     tcase_add_loop_test(solvers, test_cancel_and_time_limit, 0, 2);
     tcase_add_loop_test(solvers, test_memory_gives_out, 0, 2);
