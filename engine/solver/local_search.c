@@ -31,19 +31,13 @@ static void set_starts(cns_local *l) {
     }
 }
 
-/* What is kept up to date change by change is not looked at as a whole. */
-static bool is_kept(const cns_model_constraint *c) {
-    return c->kind == CNS_CLAUSE || c->kind == CNS_XOR || c->kind == CNS_LINEAR_EQ ||
-           c->kind == CNS_LINEAR_NE || c->kind == CNS_LINEAR_LE;
-}
-
 bool cns_local_suits(const cns_model *model) {
     uint64_t all = 0;
     for (uint32_t k = 0; k < model->constraint_count; k++) {
         const cns_model_constraint *c = &model->constraints[k];
         uint64_t work = cns_violation_work(model, c);
         all += work;
-        if ((work > WORK_MOST && !is_kept(c)) || all > MAKING_MOST) {
+        if ((work > WORK_MOST && !cns_violation_is_summed(c)) || all > MAKING_MOST) {
             return false;
         }
     }

@@ -50,7 +50,7 @@ void cns_local_improve(cns_local *local, int64_t limit);
 typedef enum cns_local_result {
     CNS_LOCAL_PAUSED,   /* ticks are used up */
     CNS_LOCAL_SOLUTION, /* cns_local_values; to be followed by cns_local_improve, if at all */
-    CNS_LOCAL_STUCK,    /* there is nothing to change, or looking at it would take too long */
+    CNS_LOCAL_STUCK,    /* there is nothing to change */
     CNS_LOCAL_ERROR     /* the status says which */
 } cns_local_result;
 

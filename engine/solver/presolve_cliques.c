@@ -11,8 +11,6 @@
 #include "solver/presolve_cliques.h"
 #include "solver/globals/heap_sort.h"
 
-#include <string.h>
-
 #define BUDGET_FIXED UINT64_C(200000) /* look-ups in the table */
 #define BUDGET_EDGE 40                /* the same, for each edge */
 

@@ -8,8 +8,6 @@
  */
 #include "solver/presolve.h"
 
-#include <string.h>
-
 #define ORDERED_MOST 64 /* tasks, whose orders are followed as literals: each run looks at all */
 #define TASKS_MOST 150
 

@@ -260,9 +260,7 @@ static void follow(cns_score *s, uint32_t k) {
 }
 
 static bool is_summed(const cns_score *s, uint32_t k) {
-    uint8_t kind = s->model->constraints[k].kind;
-    return kind == CNS_LINEAR_EQ || kind == CNS_LINEAR_NE || kind == CNS_LINEAR_LE ||
-           kind == CNS_CLAUSE || kind == CNS_XOR || s->alldifferents[k].span > 0;
+    return cns_violation_is_summed(&s->model->constraints[k]) || s->alldifferents[k].span > 0;
 }
 
 static void settle(cns_score *s, uint32_t k) {

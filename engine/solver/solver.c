@@ -8,8 +8,6 @@
 #include "base/os.h"
 #include "solver/solver_impl.h"
 
-#include <string.h>
-
 #define ACTIVITY_NOISE 0.5 /* of a bump: what Booleans that no conflict told apart differ by */
 /* Ticks before other workers join: they pay for searches that last longer than what they load. */
 #define WARM_UP UINT64_C(400000)

@@ -31,4 +31,10 @@ cns_outputs cns_violation_outputs(const cns_model *model, const cns_model_constr
 /* The value of output k; false where the function is undefined. */
 bool cns_violation_output(const cns_evaluation *e, uint32_t k, cns_wide *out);
 
+/* Whether its parts are summed up, so that a change of one needs no look at the others. */
+static inline bool cns_violation_is_summed(const cns_model_constraint *c) {
+    return c->kind == CNS_CLAUSE || c->kind == CNS_XOR || c->kind == CNS_LINEAR_EQ ||
+           c->kind == CNS_LINEAR_NE || c->kind == CNS_LINEAR_LE;
+}
+
 #endif

@@ -6,8 +6,6 @@
 
 #include "solver/core_guided.h"
 
-#include <string.h>
-
 cns_status cns_worker_open(cns_worker *w, cns_context *context, const cns_model *model,
                            uint64_t seed) {
     cns_status status = cns_state_init(&w->state, context, seed);
