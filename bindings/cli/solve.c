@@ -216,20 +216,35 @@ static cns_status run(listener *l, cns_outcome *outcome) {
     return cns_solver_run(l->job->solver, &events, outcome);
 }
 
-/* The threads of --parallel; they live as long as the search. */
-static cns_status start_workers(solve_job *job, cns_tasks **tasks, cns_executor *executor) {
-    if (job->request->workers < 2) {
-        return CNS_OK;
+/* The threads of --parallel start when the search first has work for them: many end before. */
+typedef struct crew {
+    cns_context *context;
+    uint32_t workers;
+    cns_tasks *tasks;
+    cns_executor executor;
+} crew;
+
+static cns_status work_together(void *user, int64_t begin, int64_t end, int64_t grain,
+                                cns_range_fn body, void *body_user) {
+    crew *c = user;
+    if (c->tasks == NULL) {
+        /* This thread works with them. A pool takes it for one of its own, where it has several. */
+        const cns_tasks_config config = {
+            .size = sizeof config, .workers = c->workers == 2 ? 1 : c->workers, .name = "solve"};
+        cns_status status = cns_tasks_create(c->context, &config, &c->tasks);
+        if (status != CNS_OK) {
+            return status;
+        }
+        cns_tasks_executor(c->tasks, &c->executor);
     }
-    const cns_tasks_config config = {
-        .size = sizeof config, .workers = (uint32_t)job->request->workers, .name = "solve"};
-    cns_status status = cns_tasks_create(job->context, &config, tasks);
-    if (status == CNS_OK) {
-        cns_tasks_executor(*tasks, executor);
-        job->options.executor = executor;
-        job->options.workers = (uint32_t)job->request->workers;
+    return c->executor.parallel_for(c->executor.pool, begin, end, grain, body, body_user);
+}
+
+static void dismiss(solve_job *job, crew *c) {
+    if (c->tasks != NULL) {
+        cns_solver_set_options(job->solver, NULL);
+        cns_tasks_destroy(c->tasks);
     }
-    return status;
 }
 
 /* ---- the proof ------------------------------------------------------------------------------ */
@@ -280,9 +295,9 @@ static void leave(int code) {
 }
 
 int solve_search(solve_job *job) {
-    cns_tasks *tasks = NULL;
     FILE *proof = NULL;
-    cns_executor executor;
+    crew workers = {.context = job->context, .workers = (uint32_t)job->request->workers};
+    const cns_executor executor = {work_together, &workers, workers.workers, 0};
     listener heard = start_listener(job);
     cns_outcome outcome = CNS_RUNNING;
     job->loaded = solve_clock();
@@ -292,8 +307,9 @@ int solve_search(solve_job *job) {
     }
     job->message = NULL;
     cns_status status = open_proof(job, &proof);
-    if (status == CNS_OK) {
-        status = start_workers(job, &tasks, &executor);
+    if (workers.workers > 1) {
+        job->options.executor = &executor;
+        job->options.workers = workers.workers;
     }
     if (status == CNS_OK) {
         status = set_options(job);
@@ -318,10 +334,7 @@ int solve_search(solve_job *job) {
     if (written && status == CNS_OK && outcome == CNS_STOPPED && job->request->time_limit != 0) {
         leave(solve_interrupted() ? CLI_INTERRUPTED : CLI_SUCCESS);
     }
-    if (tasks != NULL) {
-        cns_solver_set_options(job->solver, NULL);
-        cns_tasks_destroy(tasks);
-    }
+    dismiss(job, &workers);
     if (status != CNS_OK) {
         return solve_failed(job, status);
     }

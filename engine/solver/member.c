@@ -9,8 +9,11 @@
 
 #define SLICE UINT64_C(100000) /* ticks between looks at the clock and at the others */
 #define LBD_TOLD 2
+#define LBD_TOLD_FEW 5
+#define FEW 4 /* members, who can bear to hear more of each other */
 #define SIZE_TOLD 32
-#define WAIT_MOST 64 /* turns */
+#define WAIT_FIRST 16 /* turns: what is proved soon is proved sooner without local search */
+#define WAIT_MOST 64
 
 static bool has_local(const cns_member *m) {
     return m->local.score.context != NULL;
@@ -84,7 +87,7 @@ void cns_member_attach(cns_member *m) {
     m->outbox.from = m->number;
     m->outbox.ints = w->common_ints;
     m->outbox.bools = w->common_bools;
-    m->outbox.lbd_limit = LBD_TOLD;
+    m->outbox.lbd_limit = m->team->count <= FEW ? LBD_TOLD_FEW : LBD_TOLD;
     m->outbox.size_limit = SIZE_TOLD;
     w->state.outbox = &m->outbox;
     w->search.at_root = cns_role_at_root;
@@ -201,8 +204,8 @@ static cns_status load(cns_member *m) {
     }
     m->step_end = cns_member_ticks(m) + team->step_ticks;
     m->round_end = cns_member_ticks(m) + team->round_ticks;
-    m->turn_end = cns_member_ticks(m) + turn_of(team);
-    m->wait = 1;
+    m->wait = WAIT_FIRST;
+    m->turn_end = cns_member_ticks(m) + m->wait * turn_of(team);
     m->ready = true;
     return CNS_OK;
 }

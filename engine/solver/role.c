@@ -72,7 +72,7 @@ static void set_strategy(cns_member *m) {
 }
 
 void cns_role_apply(cns_member *m, bool joins) {
-    if (joins && m->role == CNS_ROLE_SEEDED) {
+    if (joins && (m->role == CNS_ROLE_SEEDED || m->role == CNS_ROLE_FREE)) {
         scatter(&m->worker->state);
     }
     set_strategy(m);
