@@ -7,8 +7,9 @@
 --
 -- All sides solve an instance one after another, on one thread unless the side says otherwise, the
 -- first one turning from instance to instance. What is proved or found must agree, or the run
--- fails. In the environment: CNS_BENCH_LIMIT, seconds an instance (30). Each run is a line of
--- build/bench-solver/results.tsv, from which plot.lua draws.
+-- fails. In the environment: CNS_BENCH_LIMIT, seconds an instance (30); CNS_BENCH_SIDES, those of
+-- the public instances that run, such as "ours_free ours_two" (all: see part_public.lua). Each run
+-- is a line of build/bench-solver/results.tsv, from which plot.lua draws.
 
 local root, folder, filter = arg[1], arg[2], arg[3] or "" -- the tree; where files are kept
 local process = require "process"
@@ -27,6 +28,12 @@ bench.results:write("part\tinstance\tside\tstatus\tobjective\tseconds\tlimit\tno
 
 function bench.wanted(name)
     return name:find(filter) ~= nil
+end
+
+local sides = os.getenv("CNS_BENCH_SIDES")
+
+function bench.has_side(name)
+    return sides == nil or (" " .. sides .. " "):find(" " .. name .. " ", 1, true) ~= nil
 end
 
 function bench.fail(message, ...)

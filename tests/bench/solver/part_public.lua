@@ -15,9 +15,11 @@ local part = {}
 
 local columns = {"ours_free", "chuffed_free", "ours", "chuffed", "gecode", "ours_two"}
 
-local function solvers()
+local function solvers(bench)
     local list = {}
-    for _, key in ipairs(columns) do list[#list + 1] = peers[key] and key or nil end
+    for _, key in ipairs(columns) do
+        list[#list + 1] = peers[key] and bench.has_side(key) and key or nil
+    end
     return list
 end
 
@@ -75,7 +77,7 @@ local function show(bench, instance, keys, outcomes, kind)
 end
 
 local function pair_row(runs, what, left, right, goal)
-    if not peers[left] or not peers[right] or #runs == 0 then
+    if #runs == 0 or not runs[1].outcomes[left] or not runs[1].outcomes[right] then
         return tables.not_measured(what, goal)
     end
     local points, against, wins, losses = 0, 0, 0, 0
@@ -92,7 +94,7 @@ local function pair_row(runs, what, left, right, goal)
 end
 
 local function proofs_row(runs)
-    if not peers.ours_free or not peers.chuffed_free or #runs == 0 then
+    if #runs == 0 or not runs[1].outcomes.ours_free or not runs[1].outcomes.chuffed_free then
         return tables.not_measured("proofs, free search, against Chuffed", ">= as many")
     end
     local ours, theirs = 0, 0
@@ -136,7 +138,7 @@ local function limit_row(runs)
 end
 
 function part.run(bench)
-    local list, keys, runs = instances.list(bench, "public/"), solvers(), {}
+    local list, keys, runs = instances.list(bench, "public/"), solvers(bench), {}
     if #list > 0 and peers.benchmarks and #keys > 0 then
         print(("\npublic instances, limit %g s: status and seconds, * no other is better"):format(
             bench.limit))
