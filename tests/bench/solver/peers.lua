@@ -71,7 +71,8 @@ local function standard_options(side, milliseconds, all)
     return words
 end
 
--- A side: name, library (a folder), command and more options, and rewrite (of FlatZinc's lines).
+-- A side: name, library (a folder), command and more options, its seed's option and first value,
+-- and rewrite (of FlatZinc's lines).
 local function add_chuffed()
     local prefix = os.getenv("CNS_BENCH_CHUFFED")
     local program = prefix and prefix .. "/bin/fzn-chuffed" or process.find("fzn-chuffed")
@@ -81,12 +82,12 @@ local function add_chuffed()
     end
     prefix = prefix or program:match("^(.*)/bin/[^/]*$")
     local library = prefix .. "/share/minizinc/chuffed"
-    -- Its seed is the time of day unless it is told one.
-    local more = {"--rnd-seed", "1"}
-    peers.chuffed = {name = "chuffed", flatten = "chuffed", library = library, command = {program},
-        more = more}
-    peers.chuffed_free = {name = "chuffed -f", flatten = "chuffed", library = library,
-        command = {program}, more = more, free = true}
+    local function side(name, free)
+        return {name = name, flatten = "chuffed", library = library, command = {program},
+            more = {}, free = free,
+            seed = "--rnd-seed", first_seed = 1}
+    end
+    peers.chuffed, peers.chuffed_free = side("chuffed", false), side("chuffed -f", true)
 end
 
 local function add_gecode(share)
@@ -109,7 +110,7 @@ local function add_ours(root)
                 command = peer.command, more = peer.more, rewrite = peer.rewrite}
         end
         return {name = name, flatten = "cnsengine", library = library, free = free,
-            command = {program, "solve"}, more = more or {}}
+            command = {program, "solve"}, more = more or {}, seed = "-r", first_seed = 0}
     end
     if not stand_in and not process.read {program, "solve", "--help"} then
         return missing("cnsengine", "a build whose command has 'solve'")
@@ -150,10 +151,13 @@ function peers.find(root)
     end
 end
 
--- The command that solves `path` within `seconds`; all: every better solution is printed.
-function peers.command(side, path, seconds, all)
+-- The command that solves `path` within `seconds`; all: every better solution is printed. Chuffed's
+-- seed would be the time of day unless it is told one.
+function peers.command(side, path, seconds, all, seed)
     local words = table.move(side.command, 1, #side.command, 1, {})
-    for _, list in ipairs {standard_options(side, seconds * 1000, all), side.more, {path}} do
+    local seeded = side.seed and {side.seed, tostring(seed or side.first_seed)} or {}
+    for _, list in ipairs {standard_options(side, seconds * 1000, all), seeded, side.more,
+        {path}} do
         table.move(list, 1, #list, #words + 1, words)
     end
     return words

@@ -16,9 +16,9 @@ local function first_line(path)
 end
 
 -- one: status, objective, seconds, limit, stats, and `why` of an error.
-function side.solve(bench, solver, path, problem, limit)
+function side.solve(bench, solver, path, problem, limit, seed)
     local out = bench.folder .. "/output.txt"
-    local words = peers.command(solver, path, limit, problem.kind ~= "satisfy")
+    local words = peers.command(solver, path, limit, problem.kind ~= "satisfy", seed)
     local seconds, code, stopped = process.run(words, limit + grace, out)
     local one = outcome.parse(out, problem)
     one.seconds, one.limit, one.stopped = seconds, limit, stopped
