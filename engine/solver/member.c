@@ -96,9 +96,10 @@ void cns_member_attach(cns_member *m) {
 
 void cns_member_deinit(cns_member *m) {
     cns_context *context = m->team->context;
-    cns_lns_deinit(&m->lns);
+    cns_excursions_deinit(&m->excursions);
     cns_local_deinit(&m->local);
     if (m->number == 0) {
+        cns_excursions_end(&m->excursions);
         m->worker->state.outbox = NULL;
         m->worker->search.at_root = NULL;
     } else if (m->worker != NULL) {
@@ -118,7 +119,7 @@ static cns_status open_worker(cns_member *m) {
         if (m->worker == NULL) {
             return cns_context_memory_status(team->context, sizeof *m->worker);
         }
-        cns_lns_init(&m->lns, m->worker, team->seed + m->number);
+        cns_excursions_init(&m->excursions, m->worker, team->seed + m->number);
     }
     return m->worker->open
                ? CNS_OK

@@ -61,6 +61,7 @@ cns_status cns_team_create(cns_context *context, cns_worker *own, const cns_solv
     first->ready = true;
     first->round_end = own->state.ticks + team->round_ticks;
     cns_member_attach(first);
+    cns_excursions_init(&first->excursions, own, seed);
     team->limit = cns_member_limit(first);
     if (values != NULL) {
         cns_status status = keep_best(team, values);

@@ -4,7 +4,9 @@
  */
 #include "solver/team.h"
 
-#define LOCAL_NUMBER 3 /* of the member that searches locally; smaller teams share one's time */
+/* Members by number; smaller teams share their time with it. */
+#define LNS_NUMBER 2   /* neighbourhoods, where there is an objective */
+#define LOCAL_NUMBER 3 /* local search */
 #define LNS_CONFLICTS 300
 #define PAUSE_MOST 63 /* restarts */
 
@@ -15,7 +17,7 @@ cns_role cns_role_of(const cns_team *team, uint32_t number) {
         return CNS_ROLE_OWN;
     case 1:
         return CNS_ROLE_FREE;
-    case 2:
+    case LNS_NUMBER:
         return cns_team_optimises(team) ? CNS_ROLE_LNS : phases ? CNS_ROLE_FIXED : CNS_ROLE_SEEDED;
     case LOCAL_NUMBER:
         return CNS_ROLE_LOCAL;
@@ -110,13 +112,25 @@ static bool pays_to_guess(cns_member *m, bool restarted) {
     return m->pause == 0;
 }
 
+/* Where no member has neighbourhoods for its role. */
+static bool makes_excursions(const cns_member *m) {
+    return m->team->count <= LNS_NUMBER;
+}
+
 static bool guide(cns_member *m, bool restarted) {
     cns_search *search = &m->worker->search;
-    if (!cns_team_optimises(m->team) || m->role == CNS_ROLE_OWN || m->role == CNS_ROLE_FIXED) {
+    const int64_t *best = m->team->has_best ? m->team->best : NULL;
+    if (!cns_team_optimises(m->team) || !search->free) {
         return true;
     }
     if (m->role == CNS_ROLE_LNS) {
-        return !restarted || !m->team->has_best || cns_lns_next(&m->lns, m->team->best);
+        return !restarted || best == NULL || cns_lns_next(&m->excursions.lns, best);
+    }
+    if (makes_excursions(m)) {
+        cns_excursions_at_root(&m->excursions, best);
+    }
+    if (m->role == CNS_ROLE_OWN || search->excursion) {
+        return true;
     }
     cns_search_new_guide(search);
     return !pays_to_guess(m, restarted) || guess_objective(m, m->role == CNS_ROLE_SEEDED);

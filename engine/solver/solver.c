@@ -43,7 +43,7 @@ static cns_status reopen_worker(cns_solver *solver) {
     cns_counters counters = solver->own.state.counters;
     uint64_t ticks = solver->own.state.ticks;
     cns_solver_dismiss(solver);
-    cns_lns_deinit(&solver->alone.lns);
+    cns_excursions_deinit(&solver->excursions);
     cns_worker_close(&solver->own);
     cns_status status = open_worker(solver);
     solver->own.state.counters = counters;
@@ -97,7 +97,7 @@ void cns_solver_destroy(cns_solver *solver) {
     cns_context *context = solver->context;
     cns_team_destroy(solver->team);
     cns_solver_set_proof(solver, NULL, NULL);
-    cns_lns_deinit(&solver->alone.lns);
+    cns_excursions_deinit(&solver->excursions);
     cns_local_deinit(&solver->turns.local);
     cns_worker_close(&solver->own);
     cns_model_deinit(&solver->model);
@@ -164,7 +164,7 @@ static cns_status load(cns_solver *solver) {
     cns_state *s = &solver->own.state;
     uint64_t before = s->ticks;
     cns_solver_watch_limits(solver, CNS_POLL_ALWAYS);
-    cns_solver_end_excursion(solver);
+    cns_excursions_end(&solver->excursions);
     const cns_orders orders = orders_of(solver);
     cns_status status = cns_worker_load(&solver->own, &orders);
     solver->changed_options = false;
@@ -363,7 +363,7 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
 }
 
 static cns_status gather(cns_solver *solver) {
-    cns_solver_end_excursion(solver);
+    cns_excursions_end(&solver->excursions);
     cns_solver_end_turns(solver);
     bool solved = solver->has_solution && solver->own.state.objective_limit != INT64_MAX;
     return cns_team_create(solver->context, &solver->own, &solver->options, solver->seed,
@@ -399,6 +399,26 @@ static cns_status search_locally(cns_solver *solver, uint64_t ticks_end, cns_out
     return status;
 }
 
+/* The search's call at its root. */
+static bool at_root(void *user) {
+    cns_solver *solver = user;
+    bool optimises = solver->own.search.free && solver->model.goal != CNS_SATISFY;
+    cns_excursions_at_root(&solver->excursions,
+                           optimises && solver->has_solution ? solver->values : NULL);
+    return true;
+}
+
+/* Without others, the worker turns to neighbourhoods now and then. */
+static void go_alone(cns_solver *solver) {
+    cns_search *search = &solver->own.search;
+    if (search->at_root != at_root) {
+        search->at_root = at_root;
+        search->at_root_user = solver;
+        cns_excursions_deinit(&solver->excursions);
+        cns_excursions_init(&solver->excursions, &solver->own, solver->seed);
+    }
+}
+
 /* One slice, to be cut where others join or local search has a turn. */
 static cns_status search_alone(cns_solver *solver, uint64_t ticks_end, cns_outcome *out) {
     uint64_t ticks = solver->own.state.ticks;
@@ -407,7 +427,7 @@ static cns_status search_alone(cns_solver *solver, uint64_t ticks_end, cns_outco
         return search_locally(solver, slice, out);
     }
     uint64_t turn = cns_solver_next_turn(solver);
-    cns_solver_go_alone(solver);
+    go_alone(solver);
     return search_completely(solver, slice < turn ? slice : turn, out);
 }
 
@@ -458,7 +478,7 @@ cns_status cns_solver_recover(cns_solver *solver, cns_status status) {
 static cns_status proceed(cns_solver *solver, uint64_t ticks, cns_outcome *out) {
     cns_state *s = &solver->own.state;
     if (solver->changed_options) {
-        cns_solver_end_excursion(solver);
+        cns_excursions_end(&solver->excursions);
         const cns_orders orders = orders_of(solver);
         cns_worker_apply_options(&solver->own, &orders);
         solver->changed_options = false;

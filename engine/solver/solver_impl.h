@@ -5,30 +5,13 @@
 #ifndef CNS_SOLVER_IMPL_H
 #define CNS_SOLVER_IMPL_H
 
-#include "solver/lns.h"
+#include "solver/excursion.h"
 #include "solver/local_search.h"
 #include "solver/parallel.h"
 #include "solver/proof.h"
 
 /* Ticks between looks at the clock and at cancellation. */
 #define CNS_SOLVER_SLICE UINT64_C(50000)
-
-/* The objective that was reached, as it is minimised, and the conflicts until then. */
-typedef struct cns_effort {
-    int64_t objective;
-    uint64_t conflicts;
-} cns_effort;
-
-/* When a search alone turns to neighbourhoods. */
-typedef struct cns_alone {
-    cns_lns lns;
-    uint32_t left;     /* neighbourhoods of the excursion that is under way */
-    uint32_t wait;     /* restarts until the next excursion */
-    uint32_t pause;    /* ... between two */
-    uint64_t restarts; /* counted so far */
-    cns_effort home;   /* when the last excursion ended */
-    cns_effort out;    /* when the present one began */
-} cns_alone;
 
 /* When a search alone gives turns to local search. */
 typedef struct cns_turns {
@@ -45,11 +28,11 @@ struct cns_solver {
     cns_context *host;    /* the caller's */
     cns_context *context; /* inside it, of this solver alone: its memory and its limit */
     cns_model model;
-    cns_worker own;       /* what searches on the thread that steps */
-    cns_alone alone;      /* while there is no team */
-    cns_turns turns;      /* the same */
-    cns_team *team;       /* with several workers, once they have joined */
-    uint64_t alone_until; /* ticks: then they do */
+    cns_worker own;            /* what searches on the thread that steps */
+    cns_excursions excursions; /* while there is no team */
+    cns_turns turns;           /* the same */
+    cns_team *team;            /* with several workers, once they have joined */
+    uint64_t alone_until;      /* ticks: then they do */
     cns_solve_options options;
     cns_executor executor;
     uint64_t seed;
@@ -96,10 +79,6 @@ cns_status cns_solver_grow(const cns_solver *solver, void *array, size_t element
 cns_status cns_solver_no_output(const cns_solver *solver, const char *function);
 cns_status cns_solver_no_variable(const cns_solver *solver, const char *function, cns_var var);
 
-/* Turns to neighbourhoods now and then, from the next restart on. */
-void cns_solver_go_alone(cns_solver *solver);
-/* Back to the root and to the usual search: before another problem, or others join. */
-void cns_solver_end_excursion(cns_solver *solver);
 /* Local search begins anew with a problem, some time from `ticks` on; or has no turn any more. */
 void cns_solver_plan_turns(cns_solver *solver, uint64_t ticks);
 void cns_solver_end_turns(cns_solver *solver);

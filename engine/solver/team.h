@@ -9,7 +9,7 @@
 #ifndef CNS_SOLVER_TEAM_H
 #define CNS_SOLVER_TEAM_H
 
-#include "solver/lns.h"
+#include "solver/excursion.h"
 #include "solver/local_search.h"
 #include "solver/parallel.h"
 #include "solver/share.h"
@@ -45,7 +45,7 @@ typedef struct cns_member {
     int64_t guessed_low;          /* the objective's lower bound when it was guessed last */
     uint32_t pause, pause_length; /* restarts without a guess: left, in all */
     uint64_t step_end, round_end; /* ticks */
-    cns_lns lns;
+    cns_excursions excursions;    /* its lns is all that ROLE_LNS uses */
 
     int64_t *values; /* of the best solution found in this round */
     uint32_t value_capacity;

@@ -678,7 +678,7 @@ START_TEST(excursions_change_no_optimum) {
         cns_solver_stats stats;
         cns_solver_get_stats(s, &stats);
         ck_assert_int_eq(stats.objective, fewest_broken(&f));
-        excursions += s->alone.home.conflicts > 0;
+        excursions += s->excursions.home.conflicts > 0;
         cns_solver_destroy(s);
         support_context_destroy(context);
     }

@@ -257,12 +257,13 @@ typedef struct cns_solve_options {
 /* Before the first step, or between two; NULL resets. A change of `all_solutions` makes a new
  * problem; all else holds from the next step on. */
 /* With several workers (CNS_E_INVALID: without an executor) each has a state of its own, and
- * searches in another way, one of them locally (in turns when there are less than four); they pass
- * on bounds, short clauses and solutions. They join once the search has lasted some milliseconds,
- * and about as long as the model took to load, run within steps only, and each may use a step's
- * ticks. All solutions of a goal CNS_SATISFY are enumerated by one worker. The deterministic mode
- * gives the same for the same seed and number of workers, whatever the threads and the steps'
- * ticks; limits and cancellation aside. Failures of any worker end the step. */
+ * searches in another way, one of them neighbourhoods of the best solution and one locally
+ * (smaller teams do both in turns); they pass on bounds, short clauses and solutions. They join
+ * once the search has lasted some milliseconds, and about as long as the model took to load, run
+ * within steps only, and each may use a step's ticks. All solutions of a goal CNS_SATISFY are
+ * enumerated by one worker. The deterministic mode gives the same for the same seed and number of
+ * workers, whatever the threads and the steps' ticks; limits and cancellation aside. Failures of
+ * any worker end the step. */
 CNS_API cns_status cns_solver_set_options(cns_solver *solver, const cns_solve_options *options);
 
 /* Literals that hold in the steps that follow, until replaced; count 0: none. */
