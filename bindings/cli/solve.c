@@ -241,10 +241,10 @@ static cns_status work_together(void *user, int64_t begin, int64_t end, int64_t 
 }
 
 static void dismiss(solve_job *job, crew *c) {
-    if (c->tasks != NULL) {
-        cns_solver_set_options(job->solver, NULL);
-        cns_tasks_destroy(c->tasks);
+    if (c->workers > 1) {
+        cns_solver_set_options(job->solver, NULL); /* its workers go, that know the threads */
     }
+    cns_tasks_destroy(c->tasks);
 }
 
 /* ---- the proof ------------------------------------------------------------------------------ */
