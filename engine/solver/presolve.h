@@ -6,7 +6,8 @@
  * meaning: no solution is lost or gained, and no variable is removed. So it holds as well for all
  * solutions, under assumptions, with hints and search phases, and for constraints that come later.
  * What follows from several constraints is no lemma of one of them: nothing of it is done while a
- * proof is written. The work is bounded by the number of constraints, and polled.
+ * proof is written. The work is bounded by the number of constraints, and polled. Where memory, or
+ * the solver's share of it, gives out, the model is loaded without what was not found yet.
  */
 #ifndef CNS_SOLVER_PRESOLVE_H
 #define CNS_SOLVER_PRESOLVE_H
@@ -29,14 +30,17 @@ typedef struct cns_differ {
     cns_cliques cliques;
 } cns_differ;
 
-/* Before constraints are posted: those that are stated together are done. */
+/* Before constraints are posted: those that are stated together are done. False: a limit was
+ * reached. */
 bool cns_differ_find(cns_differ *differ, const cns_batch *batch);
-/* After they were: posts the groups. */
+/* After they were: posts the groups. False: a limit was reached, or memory gave out for what the
+ * model says. */
 bool cns_differ_post(cns_differ *differ, const cns_batch *batch);
 void cns_differ_deinit(cns_differ *differ, cns_state *state);
 
 /* After constraints were posted: tasks of which each two are in one order or the other, by a clause
- * of two literals that imply precedences, are on a machine for one task at a time. */
+ * of two literals that imply precedences, are on a machine for one task at a time. False: a limit
+ * was reached, or the model is infeasible. */
 bool cns_presolve_machines(const cns_batch *batch);
 
 #endif

@@ -71,21 +71,28 @@ static bool add_edge(cns_differ *d, const cns_batch *b, uint32_t k) {
     return cns_clique_edge_add(s, &d->edges, edge);
 }
 
-bool cns_differ_find(cns_differ *d, const cns_batch *b) {
+static bool find(cns_differ *d, const cns_batch *b) {
     cns_state *s = b->loader->state;
     const cns_model_constraint *constraints = b->loader->model->constraints + b->first;
-    memset(d, 0, sizeof *d);
-    if (s->proof != NULL) {
-        return true;
-    }
     for (uint32_t k = 0; k < b->count && s->status == CNS_OK; k++) {
         if (constraints[k].kind == CNS_LINEAR_NE && constraints[k].condition == CNS_ALWAYS &&
             b->fate[k] == CNS_FATE_POST && (!add_edge(d, b, k) || !cns_poll(s))) {
             return false;
         }
     }
-    if (!cns_cliques_find(s, &d->edges, s->int_count, &d->cliques)) {
-        return false;
+    return cns_cliques_find(s, &d->edges, s->int_count, &d->cliques);
+}
+
+bool cns_differ_find(cns_differ *d, const cns_batch *b) {
+    cns_state *s = b->loader->state;
+    memset(d, 0, sizeof *d);
+    if (s->proof != NULL) {
+        return true;
+    }
+    if (!find(d, b)) {
+        cns_differ_deinit(d, s); /* the pairs are posted one by one */
+        memset(d, 0, sizeof *d);
+        return cns_do_without(s);
     }
     for (uint32_t k = 0; k < d->edges.count; k++) {
         if (d->edges.data[k].covered) {

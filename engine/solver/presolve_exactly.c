@@ -184,14 +184,9 @@ static bool build_tables(cns_exactly *e, cns_state *s) {
     return true;
 }
 
-bool cns_exactly_find(cns_exactly *e, const cns_batch *b) {
+static bool find(cns_exactly *e, const cns_batch *b) {
     cns_loader *l = b->loader;
     bool sums, clauses;
-    memset(e, 0, sizeof *e);
-    e->budget = BUDGET;
-    if (l->state->proof != NULL) {
-        return true;
-    }
     survey(b, &sums, &clauses);
     for (uint32_t k = 0; k < b->count && sums; k++) {
         const cns_model_constraint *c = &l->model->constraints[b->first + k];
@@ -204,6 +199,18 @@ bool cns_exactly_find(cns_exactly *e, const cns_batch *b) {
         return false;
     }
     return e->count == 0 || build_tables(e, l->state);
+}
+
+bool cns_exactly_find(cns_exactly *e, const cns_batch *b) {
+    cns_state *s = b->loader->state;
+    memset(e, 0, sizeof *e);
+    e->budget = BUDGET;
+    if (s->proof != NULL || find(e, b)) {
+        return true;
+    }
+    cns_exactly_deinit(e, s); /* sums are posted as they are */
+    memset(e, 0, sizeof *e);
+    return cns_do_without(s);
 }
 
 /* ---- shifting ------------------------------------------------------------------------------- */
@@ -238,7 +245,7 @@ bool cns_exactly_shift(cns_exactly *e, cns_loader *l, int64_t *a, const cns_view
     cns_state *s = l->state;
     uint32_t begin = e->lit_count; /* the sum's literals lie behind those of the groups */
     if (!cns_grow(s, &e->lits, sizeof *e->lits, &e->lit_capacity, begin + count)) {
-        return false;
+        return cns_do_without(s);
     }
     cns_lit *lits = e->lits + begin;
     for (uint32_t k = 0; k < count; k++) {
@@ -255,7 +262,7 @@ bool cns_exactly_shift(cns_exactly *e, cns_loader *l, int64_t *a, const cns_view
     for (uint32_t k = 0; k < count; k++) {
         e->place[lits[k]] = 0;
     }
-    return s->status == CNS_OK;
+    return cns_do_without(s);
 }
 
 void cns_exactly_deinit(cns_exactly *e, cns_state *s) {

@@ -30,11 +30,12 @@ typedef struct cns_exactly {
     uint64_t budget;
 } cns_exactly;
 
-/* Finds the groups of a batch. False: memory gave out, or a limit was reached. */
+/* Finds the groups of a batch, or none when memory gives out. False: a limit was reached. */
 bool cns_exactly_find(cns_exactly *exactly, const cns_batch *batch);
 /* Whether groups may rest on the sum, which they must not change then: it is what makes them so. */
 bool cns_exactly_is_ground(const cns_model *model, const cns_model_constraint *c);
-/* Moves what is certain of sum a x (rel) c to the right side. False: memory gave out. */
+/* Moves what is certain of sum a x (rel) c to the right side, or nothing when memory gives out.
+ * False: a limit was reached. */
 bool cns_exactly_shift(cns_exactly *exactly, cns_loader *loader, int64_t *a, const cns_view *x,
                        uint32_t count, int64_t *c);
 void cns_exactly_deinit(cns_exactly *exactly, cns_state *state);

@@ -10,6 +10,7 @@
 
 #define ORDERED_MOST 64 /* tasks, whose orders are followed as literals: each run looks at all */
 #define TASKS_MOST 150
+#define STATED_BUDGET UINT64_C(4000000) /* looks at tasks of disjunctive constraints */
 
 typedef struct precedence { /* from + length <= to */
     cns_view from, to;
@@ -39,6 +40,7 @@ typedef struct machines {
     uint32_t pair_count, pair_capacity;
     uint32_t *stated; /* constraints of the model that are disjunctive */
     uint32_t stated_count, stated_capacity;
+    uint64_t budget; /* for looking through those */
     cns_clique_edges edges;
     cns_cliques cliques;
 } machines;
@@ -188,21 +190,31 @@ static bool find_pairs(machines *m, const cns_batch *b) {
     return true;
 }
 
-/* Whether a disjunctive constraint of the model has all of these tasks. */
-static bool is_stated(machines *m, const cns_clique_member *members, uint32_t count) {
-    const cns_model *model = m->l->model;
-    for (uint32_t k = 0; k < m->stated_count; k++) {
-        const cns_model_constraint *c = &model->constraints[m->stated[k]];
-        const cns_var *starts = cns_model_v(model, c, 0);
-        uint32_t found = 0;
-        for (uint32_t j = 0; j < c->v[0].count; j++) {
-            cns_view v;
-            for (uint32_t i = 0; i < count && cns_load_view(m->l, starts[j], &v); i++) {
-                found += same(v, m->tasks[members[i].node].start);
-            }
+static uint32_t count_shared(machines *m, const cns_model_constraint *c,
+                             const cns_clique_member *members, uint32_t count) {
+    const cns_var *starts = cns_model_v(m->l->model, c, 0);
+    uint32_t found = 0;
+    cns_view v;
+    for (uint32_t j = 0; j < c->v[0].count && cns_load_view(m->l, starts[j], &v); j++) {
+        for (uint32_t i = 0; i < count; i++) {
+            found += same(v, m->tasks[members[i].node].start);
         }
-        m->s->ticks += c->v[0].count * count / 8;
-        if (found >= count || !cns_poll(m->s)) {
+    }
+    return found;
+}
+
+/* Whether a disjunctive constraint of the model has all of these tasks; it counts as stated, too,
+ * when there is no budget left to find out. */
+static bool is_stated(machines *m, const cns_clique_member *members, uint32_t count) {
+    for (uint32_t k = 0; k < m->stated_count; k++) {
+        const cns_model_constraint *c = &m->l->model->constraints[m->stated[k]];
+        uint64_t looks = (uint64_t)c->v[0].count * count;
+        if (looks > m->budget || !cns_poll(m->s)) {
+            return true;
+        }
+        m->budget -= looks;
+        m->s->ticks += looks / 8;
+        if (count_shared(m, c, members, count) >= count) {
             return true;
         }
     }
@@ -216,7 +228,8 @@ static bool find_machines(machines *m, const cns_batch *b) {
     for (uint32_t k = 0, begin = 0; k < m->cliques.count; begin = m->cliques.ends[k++]) {
         const cns_clique_member *members = m->cliques.members + begin;
         uint32_t count = m->cliques.ends[k] - begin;
-        if (!is_stated(m, members, count) && !post_machine(m, members, count, b->first)) {
+        bool stated = is_stated(m, members, count);
+        if (m->s->status != CNS_OK || (!stated && !post_machine(m, members, count, b->first))) {
             return false;
         }
     }
@@ -237,25 +250,25 @@ static bool may_have(const cns_batch *b) {
 
 bool cns_presolve_machines(const cns_batch *b) {
     cns_state *s = b->loader->state;
-    machines m = {.l = b->loader, .s = s};
+    machines m = {.l = b->loader, .s = s, .budget = STATED_BUDGET};
     if (s->proof != NULL || !may_have(b)) {
         return true;
     }
     size_t words = 2 * ((size_t)s->bool_count + s->int_count);
     m.implied = cns_context_calloc(s->context, words * sizeof *m.implied);
     if (m.implied == NULL) {
-        s->status = cns_context_memory_status(s->context, words * sizeof *m.implied);
-        return false;
+        return true; /* the pairs say it all */
     }
     m.lit_count = 2 * s->bool_count;
     m.term_count = 2 * s->int_count;
     m.tasks_of = m.implied + m.lit_count;
-    find_machines(&m, b);
+    /* A machine for whose last watches there was no memory is as true as the others. */
+    bool good = find_machines(&m, b) || cns_do_without(s);
     cns_context_free(s->context, m.implied, words * sizeof *m.implied, CNS_ALIGN_DEFAULT);
     cns_context_free(s->context, m.tasks, m.task_capacity * sizeof *m.tasks, CNS_ALIGN_DEFAULT);
     cns_context_free(s->context, m.stated, m.stated_capacity * sizeof *m.stated, CNS_ALIGN_DEFAULT);
     cns_context_free(s->context, m.pairs, m.pair_capacity * sizeof *m.pairs, CNS_ALIGN_DEFAULT);
     cns_clique_edges_deinit(s, &m.edges);
     cns_cliques_deinit(s, &m.cliques);
-    return s->status == CNS_OK;
+    return good;
 }

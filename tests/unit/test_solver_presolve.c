@@ -403,21 +403,27 @@ START_TEST(test_pigeons_need_few_conflicts) {
 }
 END_TEST
 
+/* Tasks of length 3 that begin at 0 .. last, of which each two are in one order or the other, by a
+ * clause. */
+static void add_tasks(const solver_random_sink *sink, uint32_t n, int64_t last) {
+    cns_var x[32];
+    for (uint32_t i = 0; i < n; i++) {
+        x[i] = new_var(sink, 0, last);
+        for (uint32_t j = 0; j < i; j++) {
+            const cns_var either[] = {new_var(sink, 0, 1), new_var(sink, 0, 1)};
+            linear(sink, CNS_LINEAR_LE, x[i], 1, x[j], -1, -3, CNS_IF, either[0]);
+            linear(sink, CNS_LINEAR_LE, x[i], -1, x[j], 1, -3, CNS_IF, either[1]);
+            add(sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {either}, .v_count = {2}});
+        }
+    }
+}
+
 /* Seven tasks of length 3 in a span of 20: pairs cannot tell, edge finding does at once. */
 START_TEST(test_machine_is_too_small) {
     cns_context *context = support_context();
     cns_solver *solver = new_solver(context);
     const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
-    cns_var x[7];
-    for (int i = 0; i < 7; i++) {
-        x[i] = new_var(&sink, 0, 17);
-        for (int j = 0; j < i; j++) {
-            const cns_var either[] = {new_var(&sink, 0, 1), new_var(&sink, 0, 1)};
-            linear(&sink, CNS_LINEAR_LE, x[i], 1, x[j], -1, -3, CNS_IF, either[0]);
-            linear(&sink, CNS_LINEAR_LE, x[i], -1, x[j], 1, -3, CNS_IF, either[1]);
-            add(&sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {either}, .v_count = {2}});
-        }
-    }
+    add_tasks(&sink, 7, 17);
     ck_assert_uint_eq(count_all(context, solver), 0);
     cns_solver_stats stats;
     cns_solver_get_stats(solver, &stats);
@@ -493,8 +499,132 @@ static cns_status solve_queens(cns_context *context) {
     return status;
 }
 
+/* Machines of three tasks each, and disjunctive constraints of other tasks, that are many to
+ * compare with each other. */
+START_TEST(test_many_machines_are_looked_at_briefly) {
+    enum { MACHINES = 400, STATED = 100, TASKS_EACH = 1000 };
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context);
+    const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
+    for (uint32_t k = 0; k < MACHINES; k++) {
+        add_tasks(&sink, 3, 60);
+    }
+    static cns_var start[TASKS_EACH], one[TASKS_EACH];
+    for (uint32_t k = 0; k < TASKS_EACH; k++) {
+        start[k] = new_var(&sink, 0, 9999);
+        one[k] = new_var(&sink, 1, 1);
+    }
+    for (uint32_t k = 0; k < STATED; k++) {
+        add(&sink, (cns_constraint){.kind = CNS_DISJUNCTIVE,
+                                    .v = {start, one},
+                                    .v_count = {TASKS_EACH, TASKS_EACH}});
+    }
+    cns_outcome outcome;
+    support_status(context, CNS_OK, cns_solver_step(solver, 1, &outcome));
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    ck_assert_uint_lt(stats.ticks, UINT64_C(5000000));
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
 START_TEST(test_each_allocation_fails) {
     support_each_allocation_fails(solve_queens);
+}
+END_TEST
+
+/* All solutions of a random model, where the first step, which loads it, has allocation `nth`
+ * refused. False: none was. `forgiven` counts the steps that went well all the same. */
+static bool load_refused(uint64_t seed, theme what, int64_t nth, uint64_t expected,
+                         uint32_t *forgiven) {
+    support_failing failing = {.countdown = -1};
+    cns_context *context = support_failing_context(&failing);
+    cns_solver *solver = new_solver(context);
+    cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
+    ck_assert_int_eq(cns_solver_set_options(solver, &options), CNS_OK);
+    const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
+    cns_rng rng;
+    cns_rng_seed(&rng, seed);
+    plan p = make_plan(&rng, &sink, what);
+    add_all(&rng, &p, &sink, what, true);
+    cns_outcome outcome = CNS_RUNNING;
+    atomic_store(&failing.countdown, nth);
+    cns_status status = cns_solver_step(solver, 1, &outcome);
+    bool refused = atomic_exchange(&failing.countdown, -1) == -1;
+    if (refused && status != CNS_OK) {
+        ck_assert_int_eq(status, CNS_E_NOMEM);
+    } else {
+        ck_assert_int_eq(status, CNS_OK);
+        *forgiven += refused;
+    }
+    uint64_t count = outcome == CNS_SOLUTION;
+    if (outcome != CNS_COMPLETE) {
+        count += count_all(context, solver);
+    }
+    ck_assert_uint_eq(count, expected);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+    ck_assert_int_eq(atomic_load(&failing.live_blocks), 0);
+    return refused;
+}
+
+/* What the loader looks for is left where there is no memory for it, and the model stays as it is.
+ */
+START_TEST(test_models_load_without) {
+    uint32_t forgiven = 0;
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        cns_context *context = support_context();
+        cns_model model;
+        ck_assert_int_eq(cns_model_init(&model, context), CNS_OK);
+        const solver_random_sink sink = {&model, model_new_var, NULL, model_add, NULL};
+        cns_rng rng;
+        cns_rng_seed(&rng, seed);
+        plan p = make_plan(&rng, &sink, (theme)_i);
+        add_all(&rng, &p, &sink, (theme)_i, true);
+        int64_t least = INT64_MAX;
+        uint64_t expected = solver_random_count(&model, visit_least, &least);
+        for (int64_t nth = 0; load_refused(seed, (theme)_i, nth, expected, &forgiven); nth++) {
+        }
+        cns_model_deinit(&model);
+        support_context_destroy(context);
+    }
+    ck_assert_uint_gt(forgiven, 20);
+}
+END_TEST
+
+/* Propagators after the model was loaded with `room` more bytes than it takes; 0: it was not. */
+static uint64_t load_within(uint64_t room) {
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context);
+    const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
+    add_tasks(&sink, 20, 60);
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    uint64_t limit = stats.memory_peak + room;
+    cns_solver_set_memory_limit(solver, limit);
+    cns_outcome outcome;
+    cns_status status = cns_solver_step(solver, 1, &outcome);
+    ck_assert(status == CNS_OK || status == CNS_E_LIMIT);
+    cns_solver_get_stats(solver, &stats);
+    ck_assert_uint_le(stats.memory_peak, limit);
+    ck_assert_int_eq(cns_solver_check(solver), CNS_OK);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+    return status == CNS_OK ? stats.propagators : 0;
+}
+
+/* Where a limit leaves room for the model alone, it has no machine. */
+START_TEST(test_limit_leaves_the_machine_out) {
+    uint64_t room = 0, found = 0, all = load_within(64 << 20);
+    for (; found == 0; room += 4 << 10) {
+        found = load_within(room);
+    }
+    ck_assert_uint_eq(found, all - 1);
+    for (; found < all; room += 4 << 10) {
+        found = load_within(room);
+        ck_assert_uint_ge(found, all - 1);
+    }
 }
 END_TEST
 
@@ -533,6 +663,9 @@ int main(void) {
     tcase_add_test(models, test_pigeons_need_few_conflicts);
     tcase_add_test(models, test_machine_is_too_small);
     tcase_add_test(models, test_each_allocation_fails);
+    tcase_add_loop_test(models, test_models_load_without, INEQUATIONS, SUMS + 1);
+    tcase_add_test(models, test_limit_leaves_the_machine_out);
+    tcase_add_test(models, test_many_machines_are_looked_at_briefly);
     suite_add_tcase(suite, models);
     return support_run(suite);
 }
