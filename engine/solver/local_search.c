@@ -45,10 +45,11 @@ bool cns_local_suits(const cns_model *model) {
 }
 
 cns_status cns_local_init(cns_local *l, cns_context *context, const cns_model *model,
-                          const cns_var *assumptions, uint32_t count, uint64_t seed) {
+                          const cns_var *assumptions, uint32_t count, uint64_t seed,
+                          cns_score_limits limits) {
     memset(l, 0, sizeof *l);
     cns_rng_seed(&l->rng, seed);
-    cns_status status = cns_score_init(&l->score, context, model);
+    cns_status status = cns_score_init(&l->score, context, model, limits);
     if (status != CNS_OK) {
         return status;
     }
@@ -92,8 +93,16 @@ void cns_local_deinit(cns_local *l) {
 
 void cns_local_start(cns_local *l, const int64_t *values) {
     memcpy(l->start, values, l->score.variable_count * sizeof *values);
-    l->started = false;
+    l->started = l->settling = false;
     l->patience = PATIENCE_FIRST;
+}
+
+/* What the values in the score come to, from now on. */
+static void settle(cns_local *l) {
+    cns_score_begin(&l->score);
+    l->started = false;
+    l->settling = true;
+    l->least = UINT32_MAX;
 }
 
 static int64_t cost_of(const cns_local *l) {
@@ -117,9 +126,9 @@ void cns_local_improve(cns_local *l, int64_t limit) {
     l->spent = !cns_score_narrow(&l->score, index_of(m->objective), least ? INT64_MIN : bound,
                                  least ? bound : INT64_MAX) ||
                l->spent;
-    if (l->started) {
-        cns_score_assign(&l->score, l->score.values);
-        l->least = UINT32_MAX;
+    if (l->started || l->settling) {
+        cns_score_put(&l->score, l->score.values);
+        settle(l);
     }
 }
 
@@ -133,19 +142,27 @@ static int64_t draw(cns_local *l, uint32_t v) {
 
 static void begin(cns_local *l, bool shaken) {
     cns_score *s = &l->score;
-    cns_score_assign(s, l->start);
+    cns_score_put(s, l->start);
     for (uint32_t k = 0; k < l->free_count && shaken; k++) {
         uint32_t v = l->free[k];
         if (cns_rng_below(&l->rng, SHAKEN) == 0) {
             s->values[v] = draw(l, v);
         }
     }
-    if (shaken) {
-        cns_score_assign(s, s->values);
-    }
     cns_score_reset_weights(s);
-    l->started = true;
-    l->least = UINT32_MAX;
+    settle(l);
+}
+
+/* Whether there is an assignment to go on from, before ticks run out. */
+static bool is_ready(cns_local *l, uint64_t ticks_end) {
+    if (!l->started && !l->settling) {
+        begin(l, false);
+    }
+    if (l->settling && cns_score_settle(&l->score, ticks_end)) {
+        l->settling = false;
+        l->started = true;
+    }
+    return l->started;
 }
 
 static void restart(cns_local *l) {
@@ -295,10 +312,7 @@ cns_local_result cns_local_run(cns_local *l, uint64_t ticks_end, cns_status *sta
     if (l->spent) {
         return CNS_LOCAL_STUCK;
     }
-    if (!l->started) {
-        begin(l, false);
-    }
-    while (l->score.ticks < ticks_end) {
+    while (l->score.ticks < ticks_end && is_ready(l, ticks_end)) {
         if (l->score.violated_count == 0) {
             bool passed;
             *status = judge(l, &passed);

@@ -24,6 +24,7 @@ typedef struct cns_local {
     uint32_t *free;  /* variables */
     uint32_t free_count;
     bool started;  /* there is an assignment to go on from */
+    bool settling; /* there will be: its score is being made */
     bool spent;    /* no value of the objective, or of an assumption, is good enough */
     int64_t limit; /* of the objective, as minimised */
     uint64_t steps, restarts;
@@ -34,12 +35,14 @@ typedef struct cns_local {
 } cns_local;
 
 /* Whether a look at each constraint, and at all of them, is short enough: steps end in time only
- * then, and so does the making. */
+ * then. */
 bool cns_local_suits(const cns_model *model);
 /* requires: cns_local_suits(model). The assumptions, which are not copied, hold in all that it
- * reports. Nothing to deinit on failure, or of what is all zero. */
+ * reports. Nothing to deinit on failure, or of what is all zero. CNS_E_CANCELLED, CNS_E_DEADLINE:
+ * a limit came first. */
 cns_status cns_local_init(cns_local *local, cns_context *context, const cns_model *model,
-                          const cns_var *assumptions, uint32_t count, uint64_t seed);
+                          const cns_var *assumptions, uint32_t count, uint64_t seed,
+                          cns_score_limits limits);
 void cns_local_deinit(cns_local *local);
 
 /* Goes on from these values, of all variables. */
@@ -54,7 +57,7 @@ typedef enum cns_local_result {
     CNS_LOCAL_ERROR     /* the status says which */
 } cns_local_result;
 
-/* Runs until cns_local_ticks reaches `ticks_end`. */
+/* Runs until cns_local_ticks reaches `ticks_end`, or a little more. */
 cns_local_result cns_local_run(cns_local *local, uint64_t ticks_end, cns_status *status);
 
 static inline const int64_t *cns_local_values(const cns_local *local) {

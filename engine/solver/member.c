@@ -167,6 +167,10 @@ static cns_status load_worker(cns_member *m) {
     return status;
 }
 
+static bool is_limit(cns_status status) {
+    return status == CNS_E_DEADLINE || status == CNS_E_CANCELLED;
+}
+
 static cns_status load_local(cns_member *m) {
     cns_team *team = m->team;
     const cns_orders *orders = team->round->orders;
@@ -176,8 +180,9 @@ static cns_status load_local(cns_member *m) {
     if (m->idle) {
         return CNS_OK;
     }
-    cns_status status = cns_local_init(&m->local, team->context, team->model, orders->assumptions,
-                                       orders->assumption_count, team->seed + m->number);
+    cns_status status = cns_local_init(
+        &m->local, team->context, team->model, orders->assumptions, orders->assumption_count,
+        team->seed + m->number, (cns_score_limits){team->round->cancelled, team->round->deadline});
     m->local.score.ticks += spent;
     if (status == CNS_OK) {
         cns_local_improve(&m->local, team->limit);
@@ -186,7 +191,7 @@ static cns_status load_local(cns_member *m) {
         }
     }
     m->idle = status == CNS_E_NOMEM || status == CNS_E_LIMIT; /* the others can do without */
-    return m->idle ? CNS_OK : status;
+    return m->idle || is_limit(status) ? CNS_OK : status;     /* a limit: the next round makes it */
 }
 
 static cns_status load(cns_member *m) {
@@ -196,7 +201,7 @@ static cns_status load(cns_member *m) {
         cns_local_deinit(&m->local);
     }
     cns_status status = m->locally ? load_local(m) : load_worker(m);
-    if (status != CNS_OK) {
+    if (status != CNS_OK || (m->locally && !has_local(m) && !m->idle)) {
         return status;
     }
     cns_member_take_limit(m);
@@ -314,7 +319,7 @@ static cns_status keep_local_values(cns_member *m) {
 /* A limit that is met above the root leaves the state of use; other failures go to the solver. */
 static cns_status come_back(cns_state *s) {
     cns_status status = s->status;
-    if ((status == CNS_E_DEADLINE || status == CNS_E_CANCELLED) && s->level > 0) {
+    if (is_limit(status) && s->level > 0) {
         s->status = CNS_OK;
         s->has_conflict = false;
         cns_backtrack(s, 0);
@@ -354,7 +359,7 @@ static bool run_local(cns_member *m) {
     if (!has_local(m)) {
         m->status = load_local(m);
     }
-    if (m->status != CNS_OK || m->idle) {
+    if (m->status != CNS_OK || !has_local(m) || m->idle) {
         m->locally = !m->shares;
         return m->status == CNS_OK;
     }
@@ -396,8 +401,8 @@ static void search(cns_member *m) {
 
 /* A limit, or the end of the search, that came while it loaded leaves the rest of use. */
 static void give_up_loading(cns_member *m) {
-    if (m->status == CNS_E_DEADLINE || m->status == CNS_E_CANCELLED) {
-        cns_worker_close(m->worker); /* local search has no such limits */
+    if (is_limit(m->status)) {
+        cns_worker_close(m->worker);
         m->status = CNS_OK;
     }
 }

@@ -276,13 +276,19 @@ static void settle(cns_score *s, uint32_t k) {
     s->ticks += is_summed(s, k) ? 2 : cns_violation_work(s->model, &s->model->constraints[k]);
 }
 
-void cns_score_update(cns_score *s) {
-    while (s->queue_count > 0) {
+/* False: ticks ran out before the queues did. */
+static bool work_off(cns_score *s, uint64_t ticks_end) {
+    while (s->queue_count > 0 && s->ticks < ticks_end) {
         settle(s, pop(s));
     }
-    while (s->plain_count > 0) {
+    while (s->queue_count == 0 && s->plain_count > 0 && s->ticks < ticks_end) {
         settle(s, s->plain[--s->plain_count]);
     }
+    return s->queue_count == 0 && s->plain_count == 0;
+}
+
+void cns_score_update(cns_score *s) {
+    work_off(s, UINT64_MAX);
 }
 
 void cns_score_keep(cns_score *s) {
@@ -309,11 +315,26 @@ void cns_score_undo(cns_score *s) {
 
 /* ---- all anew ------------------------------------------------------------------------------- */
 
-void cns_score_assign(cns_score *s, const int64_t *values) {
+static void empty_queues(cns_score *s) {
+    while (s->queue_count > 0) {
+        s->queued[s->queue[--s->queue_count]] = false;
+    }
+    while (s->plain_count > 0) {
+        s->queued[s->plain[--s->plain_count]] = false;
+    }
+    cns_score_keep(s);
+}
+
+void cns_score_put(cns_score *s, const int64_t *values) {
+    empty_queues(s);
+    cns_score_clear_tallies(s);
     for (uint32_t v = 0; v < s->variable_count; v++) {
         s->values[v] = s->definitions[v] == CNS_NO_ITEM ? cns_score_nearest(s, v, values[v])
                                                         : near_domain(s, v, values[v]);
     }
+}
+
+void cns_score_begin(cns_score *s) {
     cns_score_sum(s);
     for (uint32_t v = 0; v < s->variable_count; v++) {
         judge_domain(s, v);
@@ -321,8 +342,20 @@ void cns_score_assign(cns_score *s, const int64_t *values) {
     for (uint32_t k = 0; k < s->constraint_count; k++) {
         enqueue(s, k);
     }
-    cns_score_update(s);
-    cns_score_keep(s);
+}
+
+bool cns_score_settle(cns_score *s, uint64_t ticks_end) {
+    bool all = work_off(s, ticks_end);
+    if (all) {
+        cns_score_keep(s);
+    }
+    return all;
+}
+
+void cns_score_assign(cns_score *s, const int64_t *values) {
+    cns_score_put(s, values);
+    cns_score_begin(s);
+    cns_score_settle(s, UINT64_MAX);
 }
 
 cns_status cns_score_check(cns_score *s) {

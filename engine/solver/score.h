@@ -8,7 +8,8 @@
  * follower may leave its domain, which counts as a violation of its own. The other variables are
  * free: they lie in their domains always. A change is tried, then kept or undone. Items are the
  * constraints, then the domains of followers; their costs are violations on a logarithmic scale,
- * times a weight of each. All memory is taken at the beginning, and nothing depends on addresses.
+ * times a weight of each. All memory is taken at the beginning, in proportion to the model's, and
+ * nothing depends on addresses.
  */
 #ifndef CNS_SOLVER_SCORE_H
 #define CNS_SOLVER_SCORE_H
@@ -49,6 +50,12 @@ typedef struct cns_tally {
     uint32_t start, span; /* in `tallies`; span 0: not counted */
 } cns_tally;
 
+/* What ends the making early. */
+typedef struct cns_score_limits {
+    const _Atomic bool *cancelled; /* NULL: nothing */
+    uint64_t deadline;             /* by cns_os_clock(); 0: none */
+} cns_score_limits;
+
 typedef struct cns_score {
     cns_context *context;
     const cns_model *model;
@@ -84,9 +91,11 @@ typedef struct cns_score {
     uint64_t ticks;
 } cns_score;
 
-/* Values are the least of each domain until the first cns_score_assign. On failure there is nothing
- * to deinit. The model does not change meanwhile. */
-cns_status cns_score_init(cns_score *score, cns_context *context, const cns_model *model);
+/* To be followed by cns_score_assign, or what it consists of. CNS_E_CANCELLED, CNS_E_DEADLINE:
+ * a limit was reached. On failure there is nothing to deinit. The model does not change meanwhile.
+ */
+cns_status cns_score_init(cns_score *score, cns_context *context, const cns_model *model,
+                          cns_score_limits limits);
 void cns_score_deinit(cns_score *score);
 
 /* The variable lies within low .. high, too. False, and nothing changes: that would leave nothing
@@ -94,6 +103,12 @@ void cns_score_deinit(cns_score *score);
 bool cns_score_narrow(cns_score *score, uint32_t var, int64_t low, int64_t high);
 /* All anew: free variables from `values` (each brought into its domain), followers from them. */
 void cns_score_assign(cns_score *score, const int64_t *values);
+/* The same in pieces. Between the first two, free variables may be given other values of their
+ * domains; behind them nothing is up to date until cns_score_settle, which works until ticks reach
+ * `ticks_end` or a little more, has come to the end: true. Each may be followed by the first. */
+void cns_score_put(cns_score *score, const int64_t *values);
+void cns_score_begin(cns_score *score);
+bool cns_score_settle(cns_score *score, uint64_t ticks_end);
 /* The value of the variable's domain, made narrower, that is nearest. */
 int64_t cns_score_nearest(const cns_score *score, uint32_t var, int64_t value);
 

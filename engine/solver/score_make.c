@@ -9,7 +9,15 @@
  */
 #include "solver/score_make.h"
 
+#include <stdatomic.h>
 #include <string.h>
+
+#include "base/os.h"
+
+#define LOOK UINT64_C(50000) /* ticks between looks at the limits */
+/* Counts of all alldifferents together, for each argument in the model, and besides. */
+#define TALLY_EACH 8
+#define TALLY_FIXED 4096
 
 static uint32_t index_of(cns_var var) {
     return (uint32_t)(var >= 0 ? var : ~var);
@@ -105,6 +113,35 @@ static bool is_early(const cns_score *s, const void *array) {
     return !is_late(s, array);
 }
 
+/* ---- limits --------------------------------------------------------------------------------- */
+
+typedef struct maker {
+    cns_score *s;
+    cns_score_limits limits;
+    uint64_t looked; /* ticks */
+    cns_status status;
+} maker;
+
+/* So much work was done; whether it may go on. */
+static bool go_on(maker *m, uint64_t work) {
+    m->s->ticks += work;
+    if (m->s->ticks - m->looked < LOOK || m->status != CNS_OK) {
+        return m->status == CNS_OK;
+    }
+    m->looked = m->s->ticks;
+    if (m->limits.cancelled != NULL &&
+        atomic_load_explicit(m->limits.cancelled, memory_order_relaxed)) {
+        m->status = CNS_E_CANCELLED;
+    } else if (m->limits.deadline != 0 && cns_os_clock() >= m->limits.deadline) {
+        m->status = CNS_E_DEADLINE;
+    }
+    return m->status == CNS_OK;
+}
+
+static uint64_t arguments(const cns_model_constraint *c) {
+    return 1 + (uint64_t)c->v[0].count + c->v[1].count + c->v[2].count + c->v[3].count;
+}
+
 /* ---- definitions ---------------------------------------------------------------------------- */
 
 /* Whether a constraint may define the variable. */
@@ -147,9 +184,34 @@ static void forget(cns_score *s, uint32_t k) {
     s->follows[k].argument = CNS_FOLLOWS_NONE;
 }
 
-static void define_functions(cns_score *s) {
+/* Whether all outputs are open, and occur but once. */
+static bool may_follow(cns_score *s, const cns_model_constraint *c, cns_outputs o) {
+    const cns_var *outputs = cns_model_v(s->model, c, (int)o.argument) + o.start;
+    uint32_t *counts = s->item_vars; /* not yet in use, and all 0 */
+    bool open = true;
+    for (int a = 0; a < 4; a++) {
+        for (uint32_t j = 0; j < c->v[a].count; j++) {
+            counts[index_of(cns_model_v(s->model, c, a)[j])]++;
+        }
+    }
+    for (uint32_t j = 0; j < o.count && open; j++) {
+        open = is_open(s, outputs[j]) && counts[outputs[j]] == 1;
+    }
+    for (int a = 0; a < 4; a++) {
+        for (uint32_t j = 0; j < c->v[a].count; j++) {
+            counts[index_of(cns_model_v(s->model, c, a)[j])] = 0;
+        }
+    }
+    return open;
+}
+
+static void define_functions(maker *m) {
+    cns_score *s = m->s;
     for (uint32_t k = 0; k < s->constraint_count; k++) {
         const cns_model_constraint *c = &s->model->constraints[k];
+        if (!go_on(m, arguments(c))) {
+            return;
+        }
         s->follows[k].argument = CNS_FOLLOWS_NONE;
         if (c->condition == CNS_IF_AND_ONLY) {
             cns_var literal = (cns_var)index_of(c->literal);
@@ -159,12 +221,7 @@ static void define_functions(cns_score *s) {
             continue;
         }
         const cns_outputs o = cns_violation_outputs(s->model, c);
-        const cns_var *vars = cns_model_v(s->model, c, (int)o.argument) + o.start;
-        bool open = c->condition == CNS_ALWAYS && o.count > 0;
-        for (uint32_t j = 0; j < o.count && open; j++) {
-            open = is_open(s, vars[j]) && occurrences(s, c, vars[j]) == 1;
-        }
-        if (open) {
+        if (c->condition == CNS_ALWAYS && o.count > 0 && may_follow(s, c, o)) {
             define(s, k, (cns_follows){(uint8_t)o.argument, o.start, o.count});
         }
     }
@@ -181,11 +238,15 @@ static uint64_t worth(const cns_score *s, cns_var v, const bool *searched) {
     return span + (searched[v] ? 0 : UINT64_C(1) << 44) + (objective ? UINT64_C(1) << 45 : 0);
 }
 
-static void define_sums(cns_score *s, const bool *searched) {
+static void define_sums(maker *m, const bool *searched) {
+    cns_score *s = m->s;
     for (uint32_t k = 0; k < s->constraint_count; k++) {
         const cns_model_constraint *c = &s->model->constraints[k];
         if (c->kind != CNS_LINEAR_EQ || c->condition != CNS_ALWAYS) {
             continue;
+        }
+        if (!go_on(m, arguments(c))) {
+            return;
         }
         const cns_var *vars = cns_model_v(s->model, c, 0);
         const int64_t *factors = cns_model_i(s->model, c, 0);
@@ -234,7 +295,8 @@ static bool next_input(const cns_score *s, walk *w, uint32_t *var) {
 
 enum { UNSEEN = 0, OPEN = UINT32_MAX }; /* levels while they are made; done: 1 and more */
 
-static void close_constraint(cns_score *s, uint32_t k) {
+static void close_constraint(maker *m, uint32_t k) {
+    cns_score *s = m->s;
     uint32_t level = 1;
     uint32_t var;
     for (walk w = {k, 0, 0}; next_input(s, &w, &var);) {
@@ -242,22 +304,24 @@ static void close_constraint(cns_score *s, uint32_t k) {
         level = d != CNS_NO_ITEM && s->levels[d] >= level ? s->levels[d] + 1 : level;
     }
     s->levels[k] = level;
+    go_on(m, arguments(&s->model->constraints[k]));
 }
 
 /* Levels of the constraint and of all that it depends on; takes definitions away that depend on
  * themselves. `stack` has room for all constraints. */
-static void set_levels(cns_score *s, uint32_t k, walk *stack) {
+static void set_levels(maker *m, uint32_t k, walk *stack) {
+    cns_score *s = m->s;
     uint32_t depth = 0;
     stack[depth++] = (walk){k, 0, 0};
     s->levels[k] = OPEN;
-    while (depth > 0) {
+    while (depth > 0 && go_on(m, 1)) {
         walk *top = &stack[depth - 1];
         uint32_t var;
         if (s->follows[top->constraint].argument == CNS_FOLLOWS_NONE) {
             s->levels[top->constraint] = UNSEEN;
             depth--;
         } else if (!next_input(s, top, &var)) {
-            close_constraint(s, top->constraint);
+            close_constraint(m, top->constraint);
             depth--;
         } else if (s->definitions[var] != CNS_NO_ITEM) {
             uint32_t d = s->definitions[var];
@@ -268,23 +332,23 @@ static void set_levels(cns_score *s, uint32_t k, walk *stack) {
                 stack[depth++] = (walk){d, 0, 0};
             }
         }
-        s->ticks++;
     }
 }
 
-static cns_status order(cns_score *s) {
+static cns_status order(maker *m) {
+    cns_score *s = m->s;
     size_t size = (s->constraint_count + 1) * sizeof(walk);
     walk *stack = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
     if (stack == NULL) {
         return cns_context_memory_status(s->context, size);
     }
-    for (uint32_t k = 0; k < s->constraint_count; k++) {
+    for (uint32_t k = 0; k < s->constraint_count && m->status == CNS_OK; k++) {
         if (s->follows[k].argument != CNS_FOLLOWS_NONE && s->levels[k] == UNSEEN) {
-            set_levels(s, k, stack);
+            set_levels(m, k, stack);
         }
     }
     cns_context_free(s->context, stack, size, CNS_ALIGN_DEFAULT);
-    return CNS_OK;
+    return m->status;
 }
 
 /* ---- touches -------------------------------------------------------------------------------- */
@@ -307,9 +371,13 @@ static int64_t factor_of(const cns_score *s, const cns_model_constraint *c, uint
 /* Calls `visit` for each input of each constraint. */
 typedef void (*visitor)(cns_score *s, uint32_t var, cns_touch touch);
 
-static void each_touch(cns_score *s, visitor visit) {
+static void each_touch(maker *m, visitor visit) {
+    cns_score *s = m->s;
     for (uint32_t k = 0; k < s->constraint_count; k++) {
         const cns_model_constraint *c = &s->model->constraints[k];
+        if (!go_on(m, arguments(c))) {
+            return;
+        }
         for (int a = 0; a < 4; a++) {
             const cns_var *vars = cns_model_v(s->model, c, a);
             for (uint32_t j = 0; j < c->v[a].count; j++) {
@@ -349,8 +417,9 @@ static void start_touches(cns_score *s) {
     }
 }
 
-/* Values of an alldifferent are counted where they lie close enough together. */
-static void plan_tally(cns_score *s, uint32_t k) {
+/* Values of an alldifferent are counted where they lie close enough together, and those before have
+ * left room for it. */
+static void plan_tally(cns_score *s, uint32_t k, uint64_t room) {
     const cns_model_constraint *c = &s->model->constraints[k];
     const cns_var *vars = cns_model_v(s->model, c, 0);
     int64_t low = INT64_MAX;
@@ -366,11 +435,23 @@ static void plan_tally(cns_score *s, uint32_t k) {
         }
     }
     uint64_t span = (uint64_t)(high - low) + 1;
-    if (span > 64 * (uint64_t)c->v[0].count + 1024 || span > UINT32_MAX / 4 - s->tally_count) {
+    if (span > 64 * (uint64_t)c->v[0].count + 1024 || span > room - s->tally_count) {
         return;
     }
     s->alldifferents[k] = (cns_tally){low, s->tally_count, (uint32_t)span};
     s->tally_count += (uint32_t)span;
+}
+
+static void plan_tallies(maker *m) {
+    cns_score *s = m->s;
+    uint64_t room = TALLY_FIXED + TALLY_EACH * (uint64_t)s->model->var_count;
+    room = room < UINT32_MAX / 4 ? room : UINT32_MAX / 4;
+    for (uint32_t k = 0; k < s->constraint_count; k++) {
+        if (!go_on(m, 1 + s->model->constraints[k].v[0].count)) {
+            return;
+        }
+        plan_tally(s, k, room);
+    }
 }
 
 /* ---- sums ----------------------------------------------------------------------------------- */
@@ -379,7 +460,6 @@ static void sum_tally(cns_score *s, uint32_t k) {
     const cns_model_constraint *c = &s->model->constraints[k];
     const cns_tally *t = &s->alldifferents[k];
     uint32_t *counts = s->tallies + t->start;
-    memset(counts, 0, t->span * sizeof *counts);
     for (uint32_t j = 0; j < c->i[0].count; j++) {
         uint64_t place = (uint64_t)cns_model_i(s->model, c, 0)[j] - (uint64_t)t->low;
         if (place < t->span) {
@@ -391,6 +471,24 @@ static void sum_tally(cns_score *s, uint32_t k) {
         if (place < t->span) {
             uint32_t count = ++counts[place];
             s->sums[k] += count > 1 && count < CNS_TALLY_EXCEPTED;
+        }
+    }
+    s->ticks += 1 + c->v[0].count + c->i[0].count;
+}
+
+/* By the values, of which there are much fewer than counts. */
+void cns_score_clear_tallies(cns_score *s) {
+    for (uint32_t k = 0; k < s->constraint_count && s->tally_count > 0; k++) {
+        const cns_model_constraint *c = &s->model->constraints[k];
+        const cns_tally *t = &s->alldifferents[k];
+        for (uint32_t j = 0; t->span > 0 && j < c->i[0].count + c->v[0].count; j++) {
+            uint32_t n = j - c->i[0].count;
+            int64_t value = j < c->i[0].count ? cns_model_i(s->model, c, 0)[j]
+                                              : s->values[cns_model_v(s->model, c, 0)[n]];
+            uint64_t place = (uint64_t)value - (uint64_t)t->low;
+            if (place < t->span) {
+                s->tallies[t->start + place] = 0;
+            }
         }
     }
 }
@@ -423,7 +521,8 @@ static void set_bounds(cns_score *s) {
     }
 }
 
-static cns_status define_all(cns_score *s) {
+static cns_status define_all(maker *m) {
+    cns_score *s = m->s;
     size_t size = s->variable_count + 1;
     bool *searched = cns_context_calloc(s->context, size);
     if (searched == NULL) {
@@ -435,10 +534,10 @@ static cns_status define_all(cns_score *s) {
             searched[index_of(s->model->vars[vars.start + j])] = true;
         }
     }
-    define_functions(s);
-    define_sums(s, searched);
+    define_functions(m);
+    define_sums(m, searched);
     cns_context_free(s->context, searched, size, CNS_ALIGN_DEFAULT);
-    return order(s);
+    return m->status == CNS_OK ? order(m) : m->status;
 }
 
 static void make_items(cns_score *s) {
@@ -455,7 +554,31 @@ static void make_items(cns_score *s) {
     }
 }
 
-cns_status cns_score_init(cns_score *s, cns_context *context, const cns_model *model) {
+static cns_status make(maker *m) {
+    cns_score *s = m->s;
+    cns_status status = allocate(s, is_early);
+    if (status == CNS_OK) {
+        set_bounds(s);
+        status = define_all(m);
+    }
+    if (status == CNS_OK) {
+        plan_tallies(m);
+        each_touch(m, count_touch);
+        status = m->status == CNS_OK ? allocate(s, is_late) : m->status;
+    }
+    if (status == CNS_OK) {
+        start_touches(s);
+        each_touch(m, put_touch);
+        memmove(s->touch_starts + 1, s->touch_starts, s->variable_count * sizeof *s->touch_starts);
+        s->touch_starts[0] = 0; /* they had moved on by one */
+        make_items(s);
+        status = m->status;
+    }
+    return status;
+}
+
+cns_status cns_score_init(cns_score *s, cns_context *context, const cns_model *model,
+                          cns_score_limits limits) {
     memset(s, 0, sizeof *s);
     s->context = context;
     s->model = model;
@@ -465,30 +588,12 @@ cns_status cns_score_init(cns_score *s, cns_context *context, const cns_model *m
         size_t scratch = cns_violation_scratch(model, &model->constraints[k]);
         s->scratch_count = scratch > s->scratch_count ? scratch : s->scratch_count;
     }
-    cns_status status = allocate(s, is_early);
-    if (status == CNS_OK) {
-        set_bounds(s);
-        status = define_all(s);
-    }
-    if (status == CNS_OK) {
-        for (uint32_t k = 0; k < s->constraint_count; k++) {
-            plan_tally(s, k);
-        }
-        each_touch(s, count_touch);
-        status = allocate(s, is_late);
-    }
+    maker m = {.s = s, .limits = limits};
+    cns_status status = make(&m);
     if (status != CNS_OK) {
         cns_score_deinit(s);
-        return status;
     }
-    start_touches(s);
-    each_touch(s, put_touch);
-    memmove(s->touch_starts + 1, s->touch_starts, s->variable_count * sizeof *s->touch_starts);
-    s->touch_starts[0] = 0; /* they had moved on by one */
-    make_items(s);
-    s->ticks += 4 * (uint64_t)s->touch_count;
-    cns_score_assign(s, s->low);
-    return CNS_OK;
+    return status;
 }
 
 bool cns_score_narrow(cns_score *s, uint32_t v, int64_t low, int64_t high) {

@@ -17,5 +17,7 @@ typedef enum cns_touch_sort {
 
 /* Sums and tallies from the values, without those of followers in what defines them. */
 void cns_score_sum(cns_score *score);
+/* Before values are replaced otherwise than by cns_score_set: tallies count none of them. */
+void cns_score_clear_tallies(cns_score *score);
 
 #endif

@@ -53,26 +53,32 @@ static void catch_up(cns_solver *solver) {
         (solver->model.goal == CNS_MAXIMIZE ? -solver->objective : solver->objective) - 1);
 }
 
-static bool begin_turn(cns_solver *solver) {
+static bool lacks_memory(cns_status status) {
+    return status == CNS_E_NOMEM || status == CNS_E_LIMIT;
+}
+
+/* There may be none: t->end stays 0. */
+static cns_status begin_turn(cns_solver *solver) {
     cns_turns *t = &solver->turns;
     cns_state *s = &solver->own.state;
     if (!is_open(&t->local)) {
         if (!cns_local_suits(&solver->model)) {
             t->over = true;
-            return false;
+            return CNS_OK;
         }
         cns_status status =
             cns_local_init(&t->local, solver->context, &solver->model, solver->assumptions,
-                           solver->assumption_count, solver->seed);
-        if (status != CNS_OK) { /* no memory for what the search can do without */
-            t->over = true;
-            return false;
+                           solver->assumption_count, solver->seed,
+                           (cns_score_limits){&solver->cancelled, s->deadline});
+        if (status != CNS_OK) {
+            t->over = lacks_memory(status); /* the search can do without */
+            return t->over ? CNS_OK : status;
         }
         s->ticks += cns_local_ticks(&t->local);
     }
     t->found = false;
     t->end = s->ticks + TURN;
-    return true;
+    return CNS_OK;
 }
 
 static void end_turn(cns_solver *solver) {
@@ -87,8 +93,9 @@ cns_status cns_solver_search_locally(cns_solver *solver, uint64_t ticks_end,
     cns_turns *t = &solver->turns;
     cns_state *s = &solver->own.state;
     *found = NULL;
-    if (t->end == 0 && !begin_turn(solver)) {
-        return CNS_OK;
+    cns_status status = t->end == 0 ? begin_turn(solver) : CNS_OK;
+    if (status != CNS_OK || t->end == 0) {
+        return status;
     }
     uint64_t stop = ticks_end < t->end ? ticks_end : t->end;
     if (s->ticks >= stop) { /* its making took long, or another strategy had the turn */
@@ -100,14 +107,12 @@ cns_status cns_solver_search_locally(cns_solver *solver, uint64_t ticks_end,
     catch_up(solver);
     uint64_t left = stop - s->ticks;
     uint64_t before = cns_local_ticks(&t->local);
-    cns_status status = CNS_OK;
     cns_local_result result = cns_local_run(&t->local, before + left, &status);
     s->ticks += cns_local_ticks(&t->local) - before;
     if (result == CNS_LOCAL_STUCK || result == CNS_LOCAL_ERROR) {
         cns_solver_end_turns(solver);
         t->over = true;
-        return result == CNS_LOCAL_ERROR && status != CNS_E_NOMEM && status != CNS_E_LIMIT ? status
-                                                                                           : CNS_OK;
+        return result == CNS_LOCAL_ERROR && !lacks_memory(status) ? status : CNS_OK;
     }
     if (result == CNS_LOCAL_SOLUTION) {
         t->found = true;

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "solver/local_search.h"
 #include "solver_random.h"
@@ -15,6 +16,8 @@ static uint64_t number(const char *name, uint64_t otherwise) {
     const char *text = getenv(name);
     return text != NULL ? strtoull(text, NULL, 10) : otherwise;
 }
+
+static const cns_score_limits no_limits;
 
 /* ---- violations ----------------------------------------------------------------------------- */
 
@@ -87,7 +90,8 @@ START_TEST(test_scores_are_kept_up_to_date) {
         ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
         solver_random_model(&rng, _i, &m);
         cns_score s;
-        support_status(context, CNS_OK, cns_score_init(&s, context, &m));
+        support_status(context, CNS_OK, cns_score_init(&s, context, &m, no_limits));
+        cns_score_assign(&s, s.low);
         for (int k = 0; k < 100; k++) {
             int64_t total = s.total;
             for (int sets = 0; sets < 3; sets++) {
@@ -192,7 +196,7 @@ START_TEST(test_search_agrees_with_brute_force) {
         }
         solver_random_count(&m, take_cost, &o);
         cns_local l;
-        support_status(context, CNS_OK, cns_local_init(&l, context, &m, NULL, 0, seed));
+        support_status(context, CNS_OK, cns_local_init(&l, context, &m, NULL, 0, seed, no_limits));
         bool solved = search(context, &l, &o, o.any ? 2000000 : 50000);
         support_status(context, CNS_OK, cns_score_check(&l.score));
         feasible += o.any;
@@ -251,10 +255,125 @@ START_TEST(test_queens) {
     }
     cns_local l;
     cns_status status;
-    support_status(context, CNS_OK, cns_local_init(&l, context, &m, NULL, 0, (uint64_t)_i));
+    support_status(context, CNS_OK,
+                   cns_local_init(&l, context, &m, NULL, 0, (uint64_t)_i, no_limits));
     ck_assert_int_eq(cns_local_run(&l, 50000000, &status), CNS_LOCAL_SOLUTION);
     ck_assert(holds_all(&m, cns_local_values(&l)));
     cns_local_deinit(&l);
+    cns_model_deinit(&m);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* ---- memory and limits ---------------------------------------------------------------------- */
+
+static void add_all(cns_model *m, cns_constraint_kind kind, const cns_var *const v[4],
+                    const size_t counts[4]) {
+    cns_constraint c = {.size = sizeof c, .kind = kind};
+    for (int a = 0; a < 4; a++) {
+        c.v[a] = v[a];
+        c.v_count[a] = counts[a];
+    }
+    ck_assert_int_eq(cns_model_add(m, &c), CNS_OK);
+}
+
+static uint64_t held(cns_context *context) {
+    cns_memory_stats stats;
+    cns_context_memory(context, &stats);
+    return stats.held;
+}
+
+/* Many small alldifferents of wide domains: their values are not all counted, but the first ones
+ * are. */
+START_TEST(test_memory_is_in_proportion) {
+    cns_context *context = support_context();
+    cns_model m;
+    ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+    cns_var x[100];
+    for (int k = 0; k < 100; k++) {
+        x[k] = new_var(&m, 0, 1100);
+    }
+    for (int k = 0; k < 4000; k++) {
+        const cns_var pair[] = {x[k % 100], x[(k + 1 + k / 100) % 100]};
+        add_all(&m, CNS_ALLDIFFERENT, (const cns_var *const[4]){pair}, (size_t[4]){2});
+    }
+    uint64_t model = held(context);
+    cns_local l;
+    cns_status status = cns_local_init(&l, context, &m, NULL, 0, 1, no_limits);
+    support_status(context, CNS_OK, status);
+    ck_assert_uint_gt(l.score.alldifferents[0].span, 0);
+    ck_assert_uint_lt(held(context) - model, 4 * model);
+    ck_assert_int_eq(cns_local_run(&l, 10000000, &status), CNS_LOCAL_SOLUTION);
+    ck_assert(holds_all(&m, cns_local_values(&l)));
+    cns_local_deinit(&l);
+    cns_model_deinit(&m);
+    support_context_destroy(context);
+}
+END_TEST
+
+enum { TASKS = 2000, MACHINES = 40 };
+
+/* Tasks on many machines: a look at all of them is long. */
+static void make_tasks(cns_model *m) {
+    static cns_var start[TASKS], length[TASKS];
+    cns_var one = new_var(m, 1, 1);
+    for (int k = 0; k < TASKS; k++) {
+        start[k] = new_var(m, 0, TASKS);
+        length[k] = one;
+    }
+    for (int k = 0; k < MACHINES; k++) {
+        add_all(m, CNS_CUMULATIVE, (const cns_var *const[4]){start, length, length, &one},
+                (size_t[4]){TASKS, TASKS, TASKS, 1});
+    }
+}
+
+START_TEST(test_making_is_cancelled) {
+    cns_context *context = support_context();
+    cns_model m;
+    ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+    make_tasks(&m);
+    uint64_t before = held(context);
+    cns_local l;
+    _Atomic bool cancelled = true;
+    ck_assert_int_eq(cns_local_init(&l, context, &m, NULL, 0, 1, (cns_score_limits){&cancelled, 0}),
+                     CNS_E_CANCELLED);
+    ck_assert_int_eq(cns_local_init(&l, context, &m, NULL, 0, 1, (cns_score_limits){NULL, 1}),
+                     CNS_E_DEADLINE);
+    ck_assert_uint_eq(held(context), before);
+    ck_assert_uint_lt(cns_local_ticks(&l), 3 * MACHINES * TASKS); /* of about 10 */
+    cns_model_deinit(&m);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* Runs of few ticks do little each, also before the first step, and all together what one long run
+ * does. */
+START_TEST(test_runs_are_short) {
+    enum { TICKS = 3000, ENOUGH = 8000000 };
+    cns_context *context = support_context();
+    cns_model m;
+    ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+    make_tasks(&m);
+    cns_local l, longer;
+    cns_status status;
+    ck_assert_int_eq(cns_local_init(&l, context, &m, NULL, 0, 1, no_limits), CNS_OK);
+    ck_assert_int_eq(cns_local_init(&longer, context, &m, NULL, 0, 1, no_limits), CNS_OK);
+    uint64_t sums = MACHINES * (TASKS + 1) + TASKS;
+    int runs = 0;
+    for (; cns_local_ticks(&l) < ENOUGH; runs++) {
+        uint64_t ticks = cns_local_ticks(&l);
+        ck_assert_int_eq(cns_local_run(&l, ticks + TICKS, &status), CNS_LOCAL_PAUSED);
+        uint64_t most = runs == 0 ? sums : TICKS + 2 * (TASKS + 1);
+        ck_assert(l.started || l.restarts > 0 || cns_local_ticks(&l) - ticks <= most);
+    }
+    ck_assert(l.restarts > 0);
+    ck_assert_int_gt(runs, MACHINES);
+    cns_local_run(&longer, cns_local_ticks(&l), &status);
+    ck_assert_uint_eq(l.steps, longer.steps);
+    ck_assert_int_eq(memcmp(l.score.values, longer.score.values, m.variable_count * 8), 0);
+    support_status(context, CNS_OK, cns_score_check(&l.score));
+    cns_local_deinit(&l);
+    cns_local_deinit(&longer);
     cns_model_deinit(&m);
     support_context_destroy(context);
 }
@@ -268,7 +387,7 @@ static cns_status attempt(cns_context *context) {
     ck_assert_int_eq(cns_model_init(&m, plain), CNS_OK);
     solver_random_model(&rng, CNS_ALLDIFFERENT, &m);
     cns_local l;
-    cns_status status = cns_local_init(&l, context, &m, NULL, 0, 1);
+    cns_status status = cns_local_init(&l, context, &m, NULL, 0, 1, no_limits);
     if (status == CNS_OK) {
         cns_local_run(&l, 1000, &status);
         cns_local_deinit(&l);
@@ -292,6 +411,9 @@ int main(void) {
     tcase_add_loop_test(cases, test_search_agrees_with_brute_force, 0, CNS_CONSTRAINT_KINDS);
     tcase_add_loop_test(cases, test_queens, 1, 4);
     tcase_add_test(cases, test_failing_memory);
+    tcase_add_test(cases, test_memory_is_in_proportion);
+    tcase_add_test(cases, test_making_is_cancelled);
+    tcase_add_test(cases, test_runs_are_short);
     suite_add_tcase(suite, cases);
     return support_run(suite);
 }
