@@ -436,16 +436,20 @@ static bool descend(mover *m, wish *w) {
     return false;
 }
 
+/* Free variables lie in their domains; a follower that is to have one value, such as an assumption,
+ * may be brought there, but not away from it. */
 static bool arrive(mover *m, wish *w, cns_jump *out) {
     for (int depth = 0; depth < DEPTH_MOST; depth++) {
+        const cns_score *s = m->score;
         uint32_t v = index_of(w->var);
-        if (!is_movable(m, w->var)) {
+        int64_t wanted = w->var >= 0 ? w->target : 1 - w->target;
+        int64_t target = cns_score_nearest(s, v, wanted);
+        bool has_one_value = s->low[v] == s->high[v];
+        if (has_one_value && (wanted != target || target == s->values[v])) {
             return false;
         }
-        if (m->score->definitions[v] == CNS_NO_ITEM) {
-            int64_t target =
-                cns_score_nearest(m->score, v, w->var >= 0 ? w->target : 1 - w->target);
-            if (target == m->score->values[v]) {
+        if (s->definitions[v] == CNS_NO_ITEM) {
+            if (target == s->values[v]) {
                 return false;
             }
             *out = (cns_jump){1, {v}, {target}};

@@ -265,6 +265,57 @@ START_TEST(test_queens) {
 }
 END_TEST
 
+/* ---- what must have one value ---------------------------------------------------------------- */
+
+typedef enum pin { BY_LIMIT, BY_ASSUMPTION } pin;
+
+/* A sum must be 0 in the end, because nothing better is left of the objective that it is, or
+ * because it is assumed to be small: its terms are far from that. */
+START_TEST(test_followers_of_one_value_are_mended) {
+    enum { TERMS = 50 };
+    cns_context *context = support_context();
+    cns_model m;
+    ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+    cns_var x[TERMS + 1];
+    int64_t a[TERMS + 1];
+    for (int k = 0; k < TERMS; k++) {
+        x[k] = new_var(&m, 0, 1000);
+        a[k] = 1;
+        ck_assert_int_eq(cns_model_hint(&m, x[k], 900), CNS_OK);
+    }
+    cns_var assumed = new_var(&m, 0, 1);
+    if (_i == BY_LIMIT) {
+        x[TERMS] = new_var(&m, 0, 1000 * TERMS);
+        a[TERMS] = -1;
+        add_linear(&m, CNS_LINEAR_EQ, x, a, TERMS + 1, 0);
+        ck_assert_int_eq(cns_model_set_goal(&m, CNS_MINIMIZE, x[TERMS]), CNS_OK);
+    } else {
+        const int64_t zero = 0;
+        const cns_constraint small = {.size = sizeof small,
+                                      .kind = CNS_LINEAR_LE,
+                                      .condition = CNS_IF_AND_ONLY,
+                                      .literal = assumed,
+                                      .v = {x},
+                                      .v_count = {TERMS},
+                                      .i = {a, &zero},
+                                      .i_count = {TERMS, 1}};
+        ck_assert_int_eq(cns_model_add(&m, &small), CNS_OK);
+    }
+    cns_local l;
+    cns_status status;
+    uint32_t assumptions = _i == BY_ASSUMPTION;
+    ck_assert_int_eq(cns_local_init(&l, context, &m, &assumed, assumptions, 1, no_limits), CNS_OK);
+    cns_local_improve(&l, 0);
+    ck_assert_int_eq(cns_local_run(&l, 1000000, &status), CNS_LOCAL_SOLUTION);
+    for (int k = 0; k < TERMS; k++) {
+        ck_assert_int_eq(cns_model_value(cns_local_values(&l), x[k]), 0);
+    }
+    cns_local_deinit(&l);
+    cns_model_deinit(&m);
+    support_context_destroy(context);
+}
+END_TEST
+
 /* ---- memory and limits ---------------------------------------------------------------------- */
 
 static void add_all(cns_model *m, cns_constraint_kind kind, const cns_var *const v[4],
@@ -411,6 +462,7 @@ int main(void) {
     tcase_add_loop_test(cases, test_search_agrees_with_brute_force, 0, CNS_CONSTRAINT_KINDS);
     tcase_add_loop_test(cases, test_queens, 1, 4);
     tcase_add_test(cases, test_failing_memory);
+    tcase_add_loop_test(cases, test_followers_of_one_value_are_mended, BY_LIMIT, BY_ASSUMPTION + 1);
     tcase_add_test(cases, test_memory_is_in_proportion);
     tcase_add_test(cases, test_making_is_cancelled);
     tcase_add_test(cases, test_runs_are_short);
