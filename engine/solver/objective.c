@@ -9,7 +9,6 @@
 #include "solver/globals/heap_sort.h"
 
 #define ROUNDS 3         /* sums of sums of sums */
-#define READS_MOST 64    /* summands of one constraint that are tried */
 #define TERMS_MOST 20000 /* a longer objective is not worth assuming term by term */
 
 typedef struct reading {
@@ -91,9 +90,9 @@ static bool is_linear(const cns_model_constraint *c) {
     return c->condition == CNS_ALWAYS && (c->kind == CNS_LINEAR_EQ || c->kind == CNS_LINEAR_LE);
 }
 
-/* Reads the constraint as part->scale * term >= part (or equal), for a term of the integer that
- * `term` belongs to. False: it says nothing of that kind, or memory gave out. */
-static bool read_definition(reading *r, const cns_model_constraint *c, cns_term term) {
+/* Reads the constraint as part = 0, or part <= 0, each integer once and by its number. False: a
+ * weight would overflow, or memory gave out. */
+static bool read_row(reading *r, const cns_model_constraint *c) {
     cns_state *s = r->l->state;
     const cns_model *m = r->l->model;
     const int64_t *a = cns_model_i(m, c, 0);
@@ -101,28 +100,48 @@ static bool read_definition(reading *r, const cns_model_constraint *c, cns_term 
     cns_sum *part = &r->part;
     part->count = 0;
     part->constant = -(cns_wide)cns_model_i(m, c, 1)[0];
-    cns_wide own = 0; /* own * term + part <= 0 */
+    s->ticks += c->v[0].count;
     for (uint32_t k = 0; k < c->v[0].count; k++) {
         cns_view view;
-        if (!cns_load_view(r->l, x[k], &view)) {
-            return false;
-        }
-        if (view.term >> 1 == term >> 1) {
-            own += view.term == term ? a[k] : -(cns_wide)a[k];
-            part->constant += (cns_wide)a[k] * view.offset;
-        } else if (!add_term(s, part, a[k], view, cns_load_alias(r->l, x[k]).root)) {
+        if (!cns_load_view(r->l, x[k], &view) ||
+            !add_term(s, part, a[k], view, cns_load_alias(r->l, x[k]).root)) {
             return false;
         }
     }
-    if (own > 0 && c->kind == CNS_LINEAR_EQ) {
-        own = -own;
-        part->constant = -part->constant;
-        for (uint32_t k = 0; k < part->count; k++) {
-            part->terms[k].term ^= 1;
+    return merge(part);
+}
+
+/* Where the term's integer is in the row; UINT32_MAX: nowhere. */
+static uint32_t find_term(const cns_sum *row, cns_term term) {
+    uint32_t low = 0, high = row->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (row->terms[middle].term >> 1 < term >> 1) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    part->scale = (int64_t)-own;
-    return own < 0 && own > -CNS_WIDE_LIMIT && merge(part);
+    return low < row->count && row->terms[low].term >> 1 == term >> 1 ? low : UINT32_MAX;
+}
+
+/* Whether the row says what the term is at least: as it is, or turned about. */
+static bool bounds_term(const cns_model_constraint *c, const cns_sum *row, uint32_t place,
+                        cns_term term, bool *turned) {
+    *turned = row->terms[place].term == term;
+    return !*turned || c->kind == CNS_LINEAR_EQ;
+}
+
+/* The row, of which one term goes to the other side: part->scale * term >= part (or equal). */
+static void solve_row(cns_sum *part, uint32_t place, bool turned) {
+    part->scale = part->terms[place].weight;
+    part->count--;
+    memmove(part->terms + place, part->terms + place + 1,
+            (part->count - place) * sizeof *part->terms);
+    part->constant = turned ? -part->constant : part->constant;
+    for (uint32_t k = 0; turned && k < part->count; k++) {
+        part->terms[k].term ^= 1;
+    }
 }
 
 /* ---- the objective's own definition --------------------------------------------------------- */
@@ -138,6 +157,21 @@ static bool mentions(cns_loader *l, const cns_model_constraint *c, cns_var root)
     return false;
 }
 
+/* Reads the constraint as what it says of the objective, into `part`. */
+static bool read_definition(reading *r, const cns_model_constraint *c) {
+    cns_term objective = r->l->state->objective;
+    bool turned;
+    if (!read_row(r, c)) {
+        return false;
+    }
+    uint32_t place = find_term(&r->part, objective);
+    if (place == UINT32_MAX || !bounds_term(c, &r->part, place, objective, &turned)) {
+        return false;
+    }
+    solve_row(&r->part, place, turned);
+    return true;
+}
+
 /* The longest of the definitions with the greatest least value. */
 static bool find_definition(reading *r) {
     cns_state *s = r->l->state;
@@ -146,7 +180,7 @@ static bool find_definition(reading *r) {
     for (uint32_t k = 0; k < m->constraint_count && cns_poll(s); k++) {
         const cns_model_constraint *c = &m->constraints[k];
         if (!is_linear(c) || c->v[0].count > TERMS_MOST || !mentions(r->l, c, root) ||
-            !read_definition(r, c, s->objective)) {
+            !read_definition(r, c)) {
             continue;
         }
         cns_sum *sum = r->sum;
@@ -166,30 +200,54 @@ static bool find_definition(reading *r) {
 
 /* ---- sums of sums --------------------------------------------------------------------------- */
 
-/* Replaces the term at `place` by its definition in `part`: the least value stays the same. */
-static bool expand(reading *r, uint32_t place) {
-    cns_state *s = r->l->state;
-    cns_sum_term whole = r->sum->terms[place];
-    const cns_sum *part = &r->part;
-    if (part->scale != 1 || part->count < 2 || r->sum->count + part->count > TERMS_MOST ||
-        cns_sum_least(s, part) < cns_low(s, whole.term)) {
+/* What is the same for all terms of a row. */
+typedef struct measures {
+    cns_wide least, least_turned; /* of the row, and of its negation */
+    int64_t weight;               /* the greatest */
+    bool objective;               /* it has that */
+} measures;
+
+static measures measure(const cns_state *s, const cns_sum *row) {
+    measures m = {.least = cns_sum_least(s, row), .least_turned = -row->constant};
+    for (uint32_t k = 0; k < row->count; k++) {
+        const cns_sum_term *t = &row->terms[k];
+        m.least_turned += (cns_wide)t->weight * cns_low(s, t->term ^ 1);
+        m.weight = t->weight > m.weight ? t->weight : m.weight;
+        m.objective = m.objective || t->term >> 1 == s->objective >> 1;
+    }
+    return m;
+}
+
+/* Whether the row in `part` defines the summand, by integers with the same least value. */
+static bool defines(const reading *r, const cns_model_constraint *c, const measures *m,
+                    cns_sum_term whole, uint32_t *place, bool *turned) {
+    const cns_state *s = r->l->state;
+    const cns_sum *row = &r->part;
+    *place = find_term(row, whole.term);
+    if (*place == UINT32_MAX || !bounds_term(c, row, *place, whole.term, turned) ||
+        row->terms[*place].weight != 1 || row->count < 3 || m->objective ||
+        r->sum->count + row->count - 1 > TERMS_MOST ||
+        (cns_wide)m->weight * whole.weight >= CNS_WIDE_LIMIT) {
         return false;
     }
+    cns_term own = row->terms[*place].term;
+    cns_wide least = *turned ? m->least_turned - cns_low(s, own ^ 1) : m->least - cns_low(s, own);
+    return least >= cns_low(s, whole.term);
+}
+
+/* Replaces the summand by what `part` says of it. */
+static bool expand(reading *r, cns_sum_term *summand) {
+    cns_state *s = r->l->state;
+    const cns_sum *part = &r->part;
+    int64_t weight = summand->weight;
+    summand->weight = 0;
+    r->sum->constant += part->constant * weight;
     for (uint32_t k = 0; k < part->count; k++) {
         const cns_sum_term *t = &part->terms[k];
-        if ((cns_wide)t->weight * whole.weight >= CNS_WIDE_LIMIT ||
-            t->term >> 1 == s->objective >> 1) {
+        if (!add_term(s, r->sum, t->weight * weight, (cns_view){t->term, 0}, t->var)) {
             return false;
         }
     }
-    for (uint32_t k = 0; k < part->count; k++) {
-        const cns_sum_term *t = &part->terms[k];
-        if (!add_term(s, r->sum, t->weight * whole.weight, (cns_view){t->term, 0}, t->var)) {
-            return false;
-        }
-    }
-    r->sum->constant += part->constant * whole.weight;
-    r->sum->terms[place].weight = 0;
     return true;
 }
 
@@ -197,21 +255,26 @@ static bool expand(reading *r, uint32_t place) {
 static bool expand_by(reading *r, const cns_model_constraint *c) {
     cns_state *s = r->l->state;
     const cns_var *x = cns_model_v(r->l->model, c, 0);
-    int reads = 0;
+    measures m = {0};
+    bool read = false;
     s->ticks += c->v[0].count;
-    for (uint32_t k = 0; k < c->v[0].count && s->status == CNS_OK; k++) {
-        uint32_t *place = &r->place[cns_load_alias(r->l, x[k]).root];
-        if (*place == 0) {
+    for (uint32_t k = 0; k < c->v[0].count; k++) {
+        uint32_t *summand = &r->place[cns_load_alias(r->l, x[k]).root];
+        if (*summand == 0) {
             continue;
         }
-        cns_term term = r->sum->terms[*place - 1].term;
-        s->ticks += c->v[0].count;
-        if (++reads > READS_MOST || !cns_poll(s)) {
+        if (!read && (!cns_poll(s) || !read_row(r, c))) {
             return false;
         }
-        if (read_definition(r, c, term) && expand(r, *place - 1)) {
-            *place = 0;
-            return true;
+        m = read ? m : measure(s, &r->part);
+        read = true;
+        uint32_t place;
+        bool turned;
+        if (defines(r, c, &m, r->sum->terms[*summand - 1], &place, &turned)) {
+            solve_row(&r->part, place, turned);
+            bool expanded = expand(r, &r->sum->terms[*summand - 1]);
+            *summand = 0;
+            return expanded;
         }
     }
     return false;

@@ -72,7 +72,8 @@ static cns_status load_outputs(cns_worker *w, const cns_orders *orders) {
     return s->status;
 }
 
-/* The objective as a sum, for the core-guided search. */
+/* The objective as a sum, for the core-guided search, which there is none of when memory gives out.
+ */
 static cns_status load_sum(cns_worker *w) {
     cns_state *s = &w->state;
     cns_sum sum = {0};
@@ -80,6 +81,7 @@ static cns_status load_sum(cns_worker *w) {
         cns_core_guided_begin(&w->search, &sum);
     }
     cns_sum_deinit(s->context, &sum);
+    cns_do_without(s);
     return s->status;
 }
 

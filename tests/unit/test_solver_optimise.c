@@ -402,6 +402,36 @@ START_TEST(weights_that_overflow) {
 }
 END_TEST
 
+/* Rows that have many summands of the objective, and define none of them: each is read once. */
+START_TEST(long_rows_are_read_once) {
+    enum { TERMS = 1000, ROWS = 100 };
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context, 0);
+    static cns_var v[TERMS + 1];
+    static int64_t ones[TERMS + 1], twos[TERMS];
+    for (int k = 0; k <= TERMS; k++) {
+        int64_t high = k < TERMS ? 9 : 9 * TERMS;
+        support_status(context, CNS_OK, cns_solver_new_int(solver, 0, high, NULL, &v[k]));
+        ones[k] = k < TERMS ? 1 : -1;
+    }
+    add_linear(context, solver, CNS_LINEAR_EQ, ones, v, TERMS + 1, 0);
+    for (int k = 0; k < ROWS; k++) {
+        for (int j = 0; j < TERMS; j++) {
+            twos[j] = j % ROWS == k ? 3 : 2;
+        }
+        add_linear(context, solver, CNS_LINEAR_LE, twos, v, TERMS, 10 * TERMS);
+    }
+    cns_solver_set_goal(solver, CNS_MINIMIZE, v[TERMS]);
+    cns_outcome outcome;
+    support_status(context, CNS_OK, cns_solver_step(solver, 1, &outcome));
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    ck_assert_uint_lt(stats.ticks, 20 * TERMS * ROWS);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("solver optimise");
     TCase *sums = tcase_create("brute force");
@@ -409,6 +439,7 @@ int main(void) {
     tcase_add_test(sums, sums_of_random_models);
     tcase_add_test(sums, weighted_satisfiability);
     tcase_add_test(sums, weights_that_overflow);
+    tcase_add_test(sums, long_rows_are_read_once);
     suite_add_tcase(suite, sums);
     return support_run(suite);
 }
