@@ -227,6 +227,19 @@ static void stop_loading(cns_team *team) {
     atomic_store_explicit(&team->over, true, memory_order_relaxed);
 }
 
+static uint64_t conflicts_of(const cns_member *m) {
+    return m->worker != NULL ? m->worker->state.counters.conflicts : 0;
+}
+
+/* Whether all together have had the conflicts of the round. */
+static bool conflicts_spent(cns_member *m) {
+    uint64_t more = conflicts_of(m) - m->counted;
+    m->counted += more;
+    uint64_t before = atomic_fetch_add_explicit(&m->team->conflicts, more, memory_order_relaxed);
+    uint64_t most = m->team->round->conflicts;
+    return !m->team->deterministic && most != 0 && before + more >= most;
+}
+
 static bool limit_reached(const cns_team *team, uint64_t now) {
     return atomic_load_explicit(team->round->cancelled, memory_order_relaxed) ||
            (team->round->deadline != 0 && now >= team->round->deadline);
@@ -250,7 +263,7 @@ static bool is_over(cns_member *m, uint64_t deadline) {
         return true;
     }
     uint64_t now = cns_os_clock();
-    if (limit_reached(team, now)) {
+    if (conflicts_spent(m) || limit_reached(team, now)) {
         stop_others(team);
         return true;
     }
@@ -385,6 +398,7 @@ static void search(cns_member *m) {
         watch_limits(m, CNS_POLL_ABOVE_ROOT);
     }
     uint64_t deadline = cns_os_clock() + team->round_time;
+    m->counted = conflicts_of(m);
     while (!is_over(m, deadline)) {
         if (m->locally ? run_local(m) : run_worker(m)) {
             continue;

@@ -251,6 +251,7 @@ cns_status cns_team_round(cns_team *team, cns_round *round) {
     team->round_time = round_time(team);
     atomic_store_explicit(&team->stop, false, memory_order_relaxed);
     atomic_store_explicit(&team->over, false, memory_order_relaxed);
+    atomic_store_explicit(&team->conflicts, 0, memory_order_relaxed);
     cns_status status = team->executor.parallel_for(team->executor.pool, 0, (int64_t)team->count, 1,
                                                     cns_member_run, team);
     team->round = NULL;
@@ -298,7 +299,7 @@ void cns_team_add_stats(const cns_team *team, cns_solver_stats *stats) {
     for (uint32_t k = 1; k < team->count; k++) {
         const cns_worker *w = team->members[k].worker;
         stats->ticks += cns_local_ticks(&team->members[k].local);
-        if (w == NULL || !w->open) {
+        if (w == NULL) {
             continue;
         }
         const cns_counters *c = &w->state.counters;

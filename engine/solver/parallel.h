@@ -40,6 +40,8 @@ typedef struct cns_round {
     const cns_orders *orders;       /* in: as own was loaded with */
     const _Atomic bool *cancelled;  /* in */
     uint64_t deadline;              /* in: of the clock; 0: none */
+    uint64_t conflicts;             /* in: of all together, then it ends; 0: no bound. Not for
+                                     * deterministic teams */
     const int64_t *values;          /* out: a (better) solution, not yet judged; NULL: none */
     const cns_worker *exhausted_by; /* out: it has searched all; NULL: nobody has */
 } cns_round;
@@ -49,6 +51,7 @@ cns_status cns_team_round(cns_team *team, cns_round *round);
 
 /* Adds the counters of all workers but the first. */
 void cns_team_add_stats(const cns_team *team, cns_solver_stats *stats);
+/* Of all but the first, since the team was made. */
 uint64_t cns_team_conflicts(const cns_team *team);
 cns_status cns_team_check(cns_team *team);
 

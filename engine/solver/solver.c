@@ -29,7 +29,7 @@ static cns_status open_worker(cns_solver *solver) {
 
 void cns_solver_dismiss(cns_solver *solver) {
     if (solver->team != NULL) {
-        solver->conflicts_before -= cns_team_conflicts(solver->team);
+        solver->conflicts_gone += cns_team_conflicts(solver->team);
         cns_team_destroy(solver->team);
         solver->team = NULL;
         /* It may have bounded the objective by a solution that it had not told yet. */
@@ -37,18 +37,12 @@ void cns_solver_dismiss(cns_solver *solver) {
     }
 }
 
-/* A new state in the place of the old one, which may be none after a failure; what was counted
- * stays. */
+/* A new state in the place of the old one, which may be none after a failure. */
 static cns_status reopen_worker(cns_solver *solver) {
-    cns_counters counters = solver->own.state.counters;
-    uint64_t ticks = solver->own.state.ticks;
     cns_solver_dismiss(solver);
     cns_excursions_deinit(&solver->excursions);
     cns_worker_close(&solver->own);
-    cns_status status = open_worker(solver);
-    solver->own.state.counters = counters;
-    solver->own.state.ticks = ticks;
-    return status;
+    return open_worker(solver);
 }
 
 cns_status cns_solver_create(cns_context *context, const cns_solver_config *config,
@@ -308,23 +302,25 @@ static cns_status finish(cns_solver *solver, const cns_search *search) {
     return status;
 }
 
+/* Of all workers, also of those that have gone: it never falls. */
 static uint64_t conflicts(const cns_solver *solver) {
-    return solver->own.state.counters.conflicts +
+    return solver->own.state.counters.conflicts + solver->conflicts_gone +
            (solver->team != NULL ? cns_team_conflicts(solver->team) : 0);
 }
 
+/* That are left until the limit; UINT64_MAX: there is none. */
+static uint64_t conflicts_left(const cns_solver *solver) {
+    uint64_t limit = solver->options.conflict_limit;
+    uint64_t had = conflicts(solver) - solver->conflicts_before;
+    return limit == 0 ? UINT64_MAX : limit > had ? limit - had : 0;
+}
+
 bool cns_solver_limit_reached(const cns_solver *solver) {
-    const cns_solve_options *o = &solver->options;
     if (atomic_load_explicit(&solver->cancelled, memory_order_relaxed)) {
         return true;
     }
     uint64_t end = deadline(solver);
-    if (end != 0 && cns_os_clock() >= end) {
-        return true;
-    }
-    uint64_t now = conflicts(solver); /* less than before, when a worker went that had some */
-    return o->conflict_limit != 0 && now > solver->conflicts_before &&
-           now - solver->conflicts_before >= o->conflict_limit;
+    return (end != 0 && cns_os_clock() >= end) || conflicts_left(solver) == 0;
 }
 
 /* Runs rounds of all workers until something is to be said. */
@@ -341,6 +337,7 @@ static cns_status search_together(cns_solver *solver, cns_outcome *out) {
             *out = CNS_RUNNING;
             return CNS_OK;
         }
+        round.conflicts = conflicts_left(solver);
         solver->narrowed |= solver->model.goal != CNS_SATISFY; /* by what may be told later */
         cns_status status = cns_team_round(solver->team, &round);
         if (status != CNS_OK) {

@@ -41,6 +41,7 @@ typedef struct cns_member {
     uint32_t heard;       /* clauses of the pool */
     uint64_t facts_heard; /* facts that the pool had in all, when it heard them */
     uint64_t root_conflicts;
+    uint64_t counted; /* conflicts that are in the team's */
     uint64_t last_restart;
     int64_t guessed_low;          /* the objective's lower bound when it was guessed last */
     uint32_t pause, pause_length; /* restarts without a guess: left, in all */
@@ -76,6 +77,7 @@ struct cns_team {
     cns_round *round;           /* while one runs */
     _Atomic bool stop;          /* ... and it is to end */
     _Atomic bool over;          /* ... and there is nothing left to load for */
+    _Atomic uint64_t conflicts; /* in it */
     _Atomic uint32_t loading;   /* members that load */
     _Atomic uint32_t busy;      /* members that load, or search before their time is over */
 };

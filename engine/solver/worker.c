@@ -8,7 +8,11 @@
 
 cns_status cns_worker_open(cns_worker *w, cns_context *context, const cns_model *model,
                            uint64_t seed) {
+    const cns_counters counters = w->state.counters;
+    uint64_t ticks = w->state.ticks;
     cns_status status = cns_state_init(&w->state, context, seed);
+    w->state.counters = counters;
+    w->state.ticks = ticks;
     if (status == CNS_OK) {
         cns_loader_init(&w->loader, model, &w->state);
         cns_search_init(&w->search, &w->state);
@@ -21,9 +25,13 @@ cns_status cns_worker_open(cns_worker *w, cns_context *context, const cns_model 
 
 void cns_worker_close(cns_worker *w) {
     if (w->open) {
+        const cns_counters counters = w->state.counters;
+        uint64_t ticks = w->state.ticks;
         cns_search_deinit(&w->search);
         cns_loader_deinit(&w->loader);
         cns_state_deinit(&w->state);
+        w->state.counters = counters;
+        w->state.ticks = ticks;
         w->open = false;
     }
 }

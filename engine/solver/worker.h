@@ -37,6 +37,7 @@ typedef struct cns_orders {
     uint32_t assumption_count;
 } cns_orders;
 
+/* requires: all zero, or closed. The counters and ticks of before stay, whenever it is closed. */
 cns_status cns_worker_open(cns_worker *worker, cns_context *context, const cns_model *model,
                            uint64_t seed);
 /* Also of one that is not open (all zero). */

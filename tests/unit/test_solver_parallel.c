@@ -694,6 +694,56 @@ START_TEST(test_cancel_and_time_limit) {
 }
 END_TEST
 
+/* The limit is on the failures of all workers together, also of those that were sent away; a team
+ * stops soon when it is reached. */
+START_TEST(test_conflict_limit) {
+    enum { LIMIT = 2000 };
+    threads pool;
+    start_threads(&pool, 2);
+    cns_context *context = support_context();
+    cns_solver *s = new_solver(context, 1);
+    add_golomb(s, 12);
+    cns_solve_options options = {.size = sizeof options,
+                                 .workers = 3,
+                                 .executor = &pool.executor,
+                                 .deterministic = _i != 0,
+                                 .conflict_limit = LIMIT};
+    ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_OK);
+    cns_outcome outcome = CNS_RUNNING;
+    do {
+        support_status(context, CNS_OK, cns_solver_step(s, 0, &outcome));
+    } while (outcome == CNS_SOLUTION);
+    ck_assert_int_eq(outcome, CNS_STOPPED);
+    cns_solver_stats together;
+    cns_solver_get_stats(s, &together);
+    ck_assert_uint_ge(together.failures, LIMIT);
+    ck_assert(options.deterministic || together.failures < 2 * LIMIT);
+    options.workers = 1; /* and another problem: the others go */
+    ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_OK);
+    const cns_var any[] = {new_int(s, 0, 1)};
+    const cns_constraint more = {
+        .size = sizeof more, .kind = CNS_CLAUSE, .v = {any}, .v_count = {1}};
+    support_status(context, CNS_OK, cns_solver_add(s, &more));
+    support_status(context, CNS_OK, cns_solver_step(s, 10000000, &outcome));
+    ck_assert_int_eq(outcome, CNS_STOPPED);
+    cns_solver_stats alone;
+    cns_solver_get_stats(s, &alone);
+    options.conflict_limit = together.failures + 1000;
+    ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_OK);
+    do {
+        support_status(context, CNS_OK, cns_solver_step(s, 0, &outcome));
+    } while (outcome == CNS_SOLUTION);
+    ck_assert_int_eq(outcome, CNS_STOPPED);
+    uint64_t before = alone.failures;
+    cns_solver_get_stats(s, &alone);
+    ck_assert_uint_ge(alone.failures - before, 1000);
+    ck_assert_uint_lt(alone.failures - before, 2000);
+    cns_solver_destroy(s);
+    support_context_destroy(context);
+    end_threads(&pool);
+}
+END_TEST
+
 /* Random allocations of a longer search fail; with memory again, it ends as it should. */
 START_TEST(test_memory_gives_out) {
     threads pool;
@@ -873,6 +923,7 @@ int main(void) {
     tcase_add_test(solvers, test_workers_join_a_model_that_grew);
     tcase_add_loop_test(solvers, test_step_budget, 0, 2);
     tcase_add_loop_test(solvers, test_cancel_and_time_limit, 0, 2);
+    tcase_add_loop_test(solvers, test_conflict_limit, 0, 2);
     tcase_add_loop_test(solvers, test_memory_gives_out, 0, 2);
     tcase_add_test(solvers, test_workers_need_an_executor);
     suite_add_tcase(suite, solvers);

@@ -242,13 +242,16 @@ typedef struct cns_solve_options {
     uint32_t size;
     cns_strategy strategy;
     cns_restart_policy restart;
-    uint32_t restart_scale; /* 0: the policy's default */
-    double restart_base;    /* 0: 1.5 */
-    uint64_t time_limit;    /* nanoseconds over all steps, from the first one on; 0: none */
-    uint64_t conflict_limit;
-    uint32_t all_solutions;       /* 1: go on after a solution. 0: without a goal, one is enough,
-                                   * and CNS_COMPLETE follows it */
-    uint32_t workers;             /* 0 or 1: this thread alone */
+    uint32_t restart_scale;  /* 0: the policy's default */
+    double restart_base;     /* 0: 1.5 */
+    uint64_t time_limit;     /* nanoseconds over all steps, from the first one on; 0: none */
+    uint64_t conflict_limit; /* the same of failures, of all workers together, those included that
+                              * are there no more; 0: none. Looked at every 50000 ticks of one
+                              * worker, 100000 of each of several, a meeting of deterministic
+                              * ones: what fails between two looks comes on top */
+    uint32_t all_solutions;  /* 1: go on after a solution. 0: without a goal, one is enough,
+                              * and CNS_COMPLETE follows it */
+    uint32_t workers;        /* 0 or 1: this thread alone */
     const cns_executor *executor; /* where further workers run; copied; NULL with one worker */
     uint32_t deterministic;       /* with several workers: meet at fixed numbers of ticks */
     cns_optimise_policy optimise; /* of the first worker */
