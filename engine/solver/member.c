@@ -126,16 +126,19 @@ static cns_status open_worker(cns_member *m) {
                : cns_worker_open(m->worker, team->context, team->model, team->seed + m->number);
 }
 
-/* What a worker is after its first load. */
+/* After its first load. One for which, or for the first one, there was no memory for presolve may
+ * number otherwise: it tells and hears no clauses, but has solutions and bounds in common. */
 static cns_status join(cns_member *m) {
     cns_worker *w = m->worker;
     const cns_worker *own = m->team->members[0].worker;
-    if (w->common_ints != own->common_ints || w->common_bools != own->common_bools) {
+    bool alike = cns_worker_numbers_alike(w, own);
+    if (!alike && !w->state.did_without && !own->state.did_without) {
         return cns_fail(m->team->context, CNS_E_CORRUPT,
                         "worker %u has numbered the model's variables otherwise than worker 0",
                         (unsigned)m->number);
     }
     cns_member_attach(m);
+    w->state.outbox = alike ? w->state.outbox : NULL;
     return CNS_OK;
 }
 

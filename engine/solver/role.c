@@ -145,7 +145,8 @@ bool cns_role_at_root(void *user) {
     m->heard = pool->clause_count;
     m->facts_heard = m->team->facts;
     m->root_conflicts = w->state.counters.conflicts;
-    if (first < pool->clause_count && !cns_hear(&w->state, pool, first, m->number)) {
+    bool hears = w->state.outbox != NULL && first < pool->clause_count;
+    if (hears && !cns_hear(&w->state, pool, first, m->number)) {
         return false;
     }
     bool restarted = m->last_restart != w->search.restart_number;

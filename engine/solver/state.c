@@ -45,6 +45,7 @@ bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uin
 bool cns_do_without(cns_state *s) {
     if (s->status == CNS_E_NOMEM || s->status == CNS_E_LIMIT) {
         s->status = CNS_OK;
+        s->did_without = true;
     }
     return s->status == CNS_OK;
 }

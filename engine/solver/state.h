@@ -345,6 +345,7 @@ struct cns_state {
     uint64_t ticks; /* work done so far */
     uint64_t ticks_end;
     cns_counters counters;
+    bool did_without; /* cns_do_without, some time */
 
     /* For what ticks do not bound: loading, an analysis of many long explanations. */
     uint8_t polling; /* CNS_POLL_... */

@@ -176,12 +176,47 @@ bool cns_worker_has_shape(const cns_worker *w, cns_shape b) {
            a.objective == b.objective;
 }
 
+static uint64_t mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+/* What the model's variables are, and what integers and Booleans are by themselves. */
+static uint64_t hash_numbers(const cns_worker *w) {
+    const cns_loader *l = &w->loader;
+    const cns_state *s = &w->state;
+    uint64_t hash = mix(s->int_count, s->bool_count);
+    for (uint32_t v = 0; v < l->variable_count; v++) {
+        const cns_alias *a = &l->aliases[v];
+        hash = mix(mix(mix(hash, (uint64_t)a->root), (uint64_t)a->sign), (uint64_t)a->offset);
+        hash = mix(mix(mix(hash, l->lits[v]), l->views[v].term), (uint64_t)l->views[v].offset);
+    }
+    for (uint32_t n = 0; n < s->int_count; n++) {
+        for (uint32_t k = 0; k < 2 * s->ints[n].range_count; k++) {
+            hash = mix(hash, (uint64_t)s->ints[n].ranges[k]);
+        }
+    }
+    for (uint32_t n = 0; n < s->bool_count; n++) {
+        const cns_atom *atom = &s->atoms[n];
+        bool plain = s->kind[n] == CNS_BOOL_PLAIN;
+        hash = mix(mix(hash, s->kind[n]), plain ? 0 : atom->integer);
+        hash = mix(hash, plain ? 0 : (uint64_t)atom->value);
+    }
+    return hash;
+}
+
+bool cns_worker_numbers_alike(const cns_worker *a, const cns_worker *b) {
+    return a->common_ints == b->common_ints && a->common_bools == b->common_bools &&
+           a->numbering == b->numbering;
+}
+
 static void note_shape(cns_worker *w) {
     if (!w->loaded) {
         w->loaded = true;
         w->shape = cns_worker_shape(w->loader.model);
         w->common_ints = w->state.int_count;
         w->common_bools = w->state.bool_count;
+        w->numbering = hash_numbers(w);
     }
 }
 

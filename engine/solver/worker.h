@@ -4,7 +4,8 @@
  *
  * Every thread of a parallel search has one. The model is shared, and only read. Loading the same
  * model into a fresh state gives the same numbers to the same integers and Booleans, whatever the
- * seed: those below `common_ints` and `common_bools` mean the same in all workers of one shape.
+ * seed, unless memory gives out for presolve: those below `common_ints` and `common_bools` mean the
+ * same in all workers of one numbering.
  */
 #ifndef CNS_SOLVER_WORKER_H
 #define CNS_SOLVER_WORKER_H
@@ -27,6 +28,7 @@ typedef struct cns_worker {
     bool loaded;     /* once, since it was opened */
     cns_shape shape; /* of the model that was loaded first */
     uint32_t common_ints, common_bools;
+    uint64_t numbering; /* a hash of what they are */
     bool open;
 } cns_worker;
 
@@ -47,6 +49,8 @@ cns_status cns_worker_load(cns_worker *worker, const cns_orders *orders);
 void cns_worker_apply_options(cns_worker *worker, const cns_orders *orders);
 cns_shape cns_worker_shape(const cns_model *model);
 bool cns_worker_has_shape(const cns_worker *worker, cns_shape shape);
+/* Whether both have loaded the same first, so that what they have in common means the same. */
+bool cns_worker_numbers_alike(const cns_worker *a, const cns_worker *b);
 /* Only solutions with a better objective than `objective` are left. */
 void cns_worker_improve(cns_worker *worker, int64_t objective);
 /* The values are those to try first from now on. */

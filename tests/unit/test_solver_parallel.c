@@ -241,6 +241,140 @@ START_TEST(test_teams_agree_with_brute_force) {
 }
 END_TEST
 
+/* ---- workers that number otherwise ---------------------------------------------------------- */
+
+/* Workers that search one after the other. */
+static cns_status in_turn(void *pool, int64_t begin, int64_t end, int64_t grain, cns_range_fn body,
+                          void *user) {
+    (void)pool;
+    (void)grain;
+    return body(user, begin, end);
+}
+
+/* Loads the model into `own`, then whatever `change` does to it, and searches with two workers. */
+static cns_status search_changed(tiny *t, cns_worker *own, void (*change)(tiny *t)) {
+    const cns_executor executor = {.parallel_for = in_turn, .workers = 1};
+    cns_solve_options options = {
+        .size = sizeof options, .workers = 2, .executor = &executor, .deterministic = true};
+    const cns_orders orders = {&options, t->assumptions, t->assumption_count};
+    cns_team *team = NULL;
+    cns_status status = cns_worker_load(own, &orders);
+    if (status == CNS_OK) {
+        change(t);
+        status = cns_team_create(own->state.context, own, &options, 1, NULL, &team);
+    }
+    if (status == CNS_OK) {
+        cns_team_set_round(team, 50);
+        status = run_team(t, team, &orders);
+    }
+    cns_team_destroy(team);
+    cns_worker_close(own);
+    return status;
+}
+
+/* Sums over variables in an order of their own, then one of which exactly one is 1. */
+static void make_sums(tiny *t, cns_context *context) {
+    enum { ITEMS = 6 };
+    memset(t, 0, sizeof *t);
+    cns_rng_seed(&t->rng, 1);
+    ck_assert_int_eq(cns_model_init(&t->model, context), CNS_OK);
+    cns_var x[ITEMS + 1], back[ITEMS + 1];
+    const int64_t ones[] = {1, 1, 1, 1, 1, 1}, one[] = {1}, zero[] = {0};
+    const int64_t costs[] = {-1, 5, 3, 4, 6, 2, 7};
+    for (int k = 0; k <= ITEMS; k++) {
+        const int64_t range[] = {0, k < ITEMS ? 1 : 20};
+        ck_assert_int_eq(cns_model_new_var(&t->model, range, 1, NULL, &x[k]), CNS_OK);
+    }
+    for (int k = 0; k <= ITEMS; k++) {
+        back[k] = x[ITEMS - k];
+    }
+    const cns_constraint cost = {.size = sizeof cost,
+                                 .kind = CNS_LINEAR_EQ,
+                                 .v = {back},
+                                 .v_count = {ITEMS + 1},
+                                 .i = {costs, zero},
+                                 .i_count = {ITEMS + 1, 1}};
+    const cns_constraint exactly = {.size = sizeof exactly,
+                                    .kind = CNS_LINEAR_EQ,
+                                    .v = {x},
+                                    .v_count = {ITEMS - 2},
+                                    .i = {ones, one},
+                                    .i_count = {ITEMS - 2, 1}};
+    ck_assert_int_eq(cns_model_add(&t->model, &cost), CNS_OK);
+    ck_assert_int_eq(cns_model_add(&t->model, &exactly), CNS_OK);
+    ck_assert_int_eq(cns_model_set_goal(&t->model, CNS_MINIMIZE, x[ITEMS]), CNS_OK);
+    solver_random_count(&t->model, keep_solution, t);
+}
+
+static void exchange_constraints(tiny *t) {
+    const cns_model_constraint first = t->model.constraints[0];
+    t->model.constraints[0] = t->model.constraints[1];
+    t->model.constraints[1] = first;
+}
+
+/* A worker that has loaded other things, though no more and no less, does not join. */
+START_TEST(test_other_numbers_are_refused) {
+    cns_context *context = support_context();
+    tiny t = {.solutions = NULL};
+    ck_assert_int_eq(cns_model_init(&t.model, context), CNS_OK);
+    cns_var x[4];
+    for (int k = 0; k < 4; k++) {
+        ck_assert_int_eq(cns_model_new_var(&t.model, (int64_t[]){0, 5}, 1, NULL, &x[k]), CNS_OK);
+    }
+    for (int k = 0; k < 2; k++) {
+        const cns_constraint differ = {.size = sizeof differ,
+                                       .kind = CNS_ALLDIFFERENT,
+                                       .v = {k == 0 ? x : x + 1},
+                                       .v_count = {3}};
+        ck_assert_int_eq(cns_model_add(&t.model, &differ), CNS_OK);
+    }
+    cns_worker own = {0};
+    ck_assert_int_eq(cns_worker_open(&own, context, &t.model, 1), CNS_OK);
+    support_status(context, CNS_E_CORRUPT, search_changed(&t, &own, exchange_constraints));
+    free_tiny(&t);
+    support_context_destroy(context);
+}
+END_TEST
+
+static void leave_alone(tiny *t) {
+    (void)t;
+}
+
+static support_failing refusing; /* for `give_memory` */
+static bool was_refused;
+
+static void give_memory(tiny *t) {
+    (void)t;
+    was_refused = atomic_exchange(&refusing.countdown, -1) == -1;
+}
+
+/* The first worker had no memory for presolve, and so numbers otherwise than the second one. */
+START_TEST(test_other_numbers_go_apart) {
+    uint32_t apart = 0;
+    cns_context *plain = support_context();
+    tiny t;
+    make_sums(&t, plain);
+    cns_worker whole = {0};
+    ck_assert_int_eq(cns_worker_open(&whole, plain, &t.model, 1), CNS_OK);
+    ck_assert_int_eq(search_changed(&t, &whole, leave_alone), CNS_OK);
+    was_refused = true;
+    for (int64_t nth = 0; was_refused; nth++) {
+        refusing = (support_failing){.countdown = -1};
+        cns_context *context = support_failing_context(&refusing);
+        cns_worker own = {0};
+        ck_assert_int_eq(cns_worker_open(&own, context, &t.model, 1), CNS_OK);
+        atomic_store(&refusing.countdown, nth);
+        cns_status status = search_changed(&t, &own, give_memory);
+        ck_assert(status == CNS_OK || status == CNS_E_NOMEM);
+        apart += status == CNS_OK && own.numbering != whole.numbering;
+        support_context_destroy(context);
+    }
+    ck_assert_uint_gt(apart, 0);
+    free_tiny(&t);
+    support_context_destroy(plain);
+}
+END_TEST
+
 /* ---- memory that gives out ------------------------------------------------------------------ */
 
 static threads *failing_pool; /* for `attempt`, in a process of its own */
@@ -910,6 +1044,8 @@ int main(void) {
     TCase *teams = tcase_create("teams");
     tcase_set_timeout(teams, 1200);
     tcase_add_loop_test(teams, test_teams_agree_with_brute_force, 0, 2);
+    tcase_add_test(teams, test_other_numbers_are_refused);
+    tcase_add_test(teams, test_other_numbers_go_apart);
     tcase_add_test(teams, test_failing_memory);
     suite_add_tcase(suite, teams);
     TCase *solvers = tcase_create("solvers");
