@@ -7,12 +7,12 @@
 -- Every run is under coreutils' timeout: one that should have ended and did not is a failure.
 
 local pattern = arg[2] or ""
-local function absolute(path)
-    return io.popen(("realpath '%s'"):format(path)):read("l")
-end
+package.path = (arg[0]:match("^(.*)/") or ".") .. "/?.lua;" .. package.path
+local scratch = require "scratch"
+local absolute, folder = scratch.absolute, scratch.folder
+local write, read, quote = scratch.write, scratch.read, scratch.quote
 local command = absolute(arg[1])
 local here = absolute(arg[0]:match("^(.*)/") or ".")
-local folder = io.popen("mktemp -d"):read("l")
 local slow = tonumber(os.getenv("CNS_TEST_SLOW") or "1") -- sanitizers start slower
 -- ThreadSanitizer holds signals back while code that it does not know runs, such as Lua's.
 local signals = not os.getenv("CNS_TEST_NO_SIGNALS")
@@ -21,22 +21,6 @@ math.randomseed(20240)
 
 -- -------------------------------------------------------------------------------------------------
 -- Tools
-
-local function write(name, text)
-    local path = folder .. "/" .. name
-    local file <close> = assert(io.open(path, "wb"))
-    file:write(text)
-    return path
-end
-
-local function read(path)
-    local file <close> = io.open(path, "rb")
-    return file and file:read("a")
-end
-
-local function quote(word)
-    return "'" .. word:gsub("'", "'\\''") .. "'"
-end
 
 ---Runs the command with the words. options: stdin, env, redirect, signal and after (seconds).
 local function run(words, options)
@@ -54,7 +38,7 @@ local function run(words, options)
     line[#line + 1] = options.redirect or (">" .. quote(out))
     line[#line + 1] = "2>" .. quote(err)
     os.remove(out)
-    local _, _, code = os.execute("cd " .. quote(folder) .. " && " .. table.concat(line, " "))
+    local code = scratch.shell(table.concat(line, " "))
     return {code = code, out = read(out) or "", err = read(err) or ""}
 end
 
@@ -824,6 +808,6 @@ test("repl reads a pipe", function()
     expect(run {"repl", "x"}, 2)
 end)
 
-os.execute("rm -rf " .. quote(folder))
+scratch.remove()
 print(("%d passed, %d failed, %d skipped"):format(passed, failed, skipped))
 os.exit(failed == 0 and passed > 0)

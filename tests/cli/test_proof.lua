@@ -12,8 +12,9 @@ package.path = ("%s/?.lua;%s/stdlib/?.lua;%s"):format(here, source, package.path
 
 local models = require "proof_models"
 local proof = require "cns.proof"
+local scratch = require "scratch"
 
-local folder = io.popen("mktemp -d"):read("l")
+local folder, write = scratch.folder, scratch.write
 local failures, checks = 0, 0
 
 local function check(what, condition, detail)
@@ -22,13 +23,6 @@ local function check(what, condition, detail)
         failures = failures + 1
         print(("FAIL %s%s"):format(what, detail and ": " .. tostring(detail) or ""))
     end
-end
-
-local function write(name, text)
-    local path = folder .. "/" .. name
-    local file <close> = assert(io.open(path, "wb"))
-    file:write(text)
-    return path
 end
 
 -- Solves with a proof; its lines.
@@ -354,8 +348,7 @@ check("a clause of the model is accepted", verify(empty, {"v 0 a", "v 1 b", "cns
 local model = write("model.fzn", pigeons(4))
 local function run(words)
     local _, _, code = os.execute(("'%s' %s >%s/out 2>&1"):format(command, words, folder))
-    local file <close> = io.open(folder .. "/out")
-    return code, file:read("a")
+    return code, scratch.read(folder .. "/out")
 end
 local code, out = run(("solve -p 2 --proof %s/proof %s"):format(folder, model))
 check("several workers are refused", code == 2 and out:find("one thread", 1, true), out)
@@ -370,6 +363,6 @@ for line in out:gmatch("[^\n]+") do check("80 columns", #line <= 80, line) end
 code, out = run(("run '%s/scripts/check_proof.lua' -- %s %s"):format(source, model, model))
 check("the script rejects what is no proof", code == 3, out)
 
-os.execute("rm -r '" .. folder .. "'")
+scratch.remove()
 print(("%d checks, %d failed"):format(checks, failures))
 os.exit(failures == 0)

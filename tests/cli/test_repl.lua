@@ -4,32 +4,20 @@
 --
 --     lua5.4 test_repl.lua PATH/TO/cnsengine PATH/TO/pty
 
-local function absolute(path)
-    return io.popen(("realpath '%s'"):format(path)):read("l")
-end
-local command, pty = absolute(arg[1]), absolute(arg[2])
-local folder = io.popen("mktemp -d"):read("l")
+package.path = (arg[0]:match("^(.*)/") or ".") .. "/?.lua;" .. package.path
+local scratch = require "scratch"
+local folder, write, shell = scratch.folder, scratch.write, scratch.shell
+local command, pty = scratch.absolute(arg[1]), scratch.absolute(arg[2])
 -- ThreadSanitizer holds signals back while code that it does not know runs, such as Lua's.
 local signals = not os.getenv("CNS_TEST_NO_SIGNALS")
 
-local function write(path, text)
-    local file <close> = assert(io.open(path, "wb"))
-    file:write(text)
-end
-
 local function read(path)
-    local file <close> = io.open(path, "rb")
-    return file and file:read("a") or ""
-end
-
-local function shell(line)
-    local _, _, code = os.execute("cd '" .. folder .. "' && " .. line)
-    return code
+    return scratch.read(path) or ""
 end
 
 -- The lines through a pipe: exit code, stdout, stderr.
 local function piped(text, options)
-    write(folder .. "/in", text)
+    write("in", text)
     local code = shell(("timeout -s KILL 60 '%s' repl %s <in >out 2>err"):format(command,
         options or ""))
     return code, read(folder .. "/out"), read(folder .. "/err")
@@ -38,7 +26,7 @@ end
 -- A dialogue on a terminal (see pty.c): exit code, all that was on the screen. `before` are words
 -- that start the command, as env does.
 local function typed(lines, before)
-    write(folder .. "/dialogue", table.concat(lines, "\n") .. "\n")
+    write("dialogue", table.concat(lines, "\n") .. "\n")
     local code = shell(("TERM=dumb XDG_STATE_HOME='%s/state' timeout -s KILL 120 '%s' dialogue "
         .. "%s '%s' repl >screen 2>heard"):format(folder, pty, before or "env", command))
     return code, read(folder .. "/screen"), read(folder .. "/heard")
@@ -145,7 +133,7 @@ test("a terminal: a history that cannot be written is left alone", function()
     equal(read(state), "")
     -- A file that may be read and not written.
     shell("rm -f state && mkdir -p state/cnsengine")
-    write(history, "old\n")
+    write("state/cnsengine/history", "old\n")
     shell("chmod 755 . state state/cnsengine && chmod 444 state/cnsengine/history")
     local as_nobody
     if io.popen("id -u"):read("l") == "0" then
@@ -163,6 +151,6 @@ test("a terminal: a history that cannot be written is left alone", function()
     shell("chmod 755 state/cnsengine")
 end)
 
-os.execute("rm -rf '" .. folder .. "'")
+scratch.remove()
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and 0 or 1, true)

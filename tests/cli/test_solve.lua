@@ -8,32 +8,22 @@
 -- Every run is under coreutils' timeout: one that should have ended and did not is a failure.
 
 local pattern = arg[2] or ""
-local command = io.popen(("realpath '%s'"):format(arg[1])):read("l")
-local folder = io.popen("mktemp -d"):read("l")
+package.path = (arg[0]:match("^(.*)/") or ".") .. "/?.lua;" .. package.path
+local scratch = require "scratch"
+local folder, write, quote = scratch.folder, scratch.write, scratch.quote
+local command = scratch.absolute(arg[1])
 local slow = tonumber(os.getenv("CNS_TEST_SLOW") or "1") -- sanitizers
 local signals = not os.getenv("CNS_TEST_NO_SIGNALS")
 
 -- -------------------------------------------------------------------------------------------------
 -- Tools
 
-local function write(name, text)
-    local path = folder .. "/" .. name
-    local file <close> = assert(io.open(path, "wb"))
-    file:write(text)
-    return path
-end
-
 local function read(path)
-    local file <close> = io.open(path, "rb")
-    return file and file:read("a") or ""
-end
-
-local function quote(word)
-    return "'" .. word:gsub("'", "'\\''") .. "'"
+    return scratch.read(path) or ""
 end
 
 local function shell(line)
-    local _, _, code = os.execute("cd " .. quote(folder) .. " && " .. line)
+    local code = scratch.shell(line)
     return {code = code, out = read(folder .. "/out"), err = read(folder .. "/err")}
 end
 
@@ -519,6 +509,6 @@ for _, entry in ipairs(tests) do
         end
     end
 end
-os.execute("rm -rf " .. quote(folder))
+scratch.remove()
 print(("%d tests, %d failed"):format(ran, failed))
 os.exit(failed == 0)
