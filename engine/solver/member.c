@@ -13,7 +13,6 @@
 #define FEW 4 /* members, who can bear to hear more of each other */
 #define SIZE_TOLD 32
 #define WAIT_FIRST 16 /* turns: what is proved soon is proved sooner without local search */
-#define WAIT_MOST 64
 
 static bool has_local(const cns_member *m) {
     return m->local.score.context != NULL;
@@ -73,7 +72,7 @@ void cns_member_take_turns(cns_member *m) {
         return;
     }
     m->locally = false;
-    m->wait = m->found ? 1 : m->wait < WAIT_MOST ? 2 * m->wait : WAIT_MOST;
+    m->wait = cns_local_wait(m->wait, m->found);
     m->turn_end = ticks + m->wait * turn_of(m->team);
 }
 

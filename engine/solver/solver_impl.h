@@ -18,7 +18,7 @@ typedef struct cns_turns {
     cns_local local;    /* once it had a turn */
     uint64_t begin;     /* ticks: when the next one is due, or the present one was */
     uint64_t end;       /* ticks: of the present one; 0: there is none */
-    uint64_t wait;      /* turns' ticks between two */
+    uint32_t wait;      /* turns' ticks between two */
     uint64_t solutions; /* that local search knows of */
     bool found;         /* a solution, in this turn */
     bool over;          /* there is nothing that it could do */

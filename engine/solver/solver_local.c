@@ -11,7 +11,6 @@
 
 #define FIRST UINT64_C(4000000) /* ticks before the first turn, besides what loading took */
 #define TURN UINT64_C(1000000)  /* ticks of a turn */
-#define WAIT_MOST 64            /* turns' ticks between two */
 
 static bool is_open(const cns_local *local) {
     return local->score.context != NULL;
@@ -83,7 +82,7 @@ static cns_status begin_turn(cns_solver *solver) {
 
 static void end_turn(cns_solver *solver) {
     cns_turns *t = &solver->turns;
-    t->wait = t->found ? 1 : t->wait < WAIT_MOST ? 2 * t->wait : WAIT_MOST;
+    t->wait = cns_local_wait(t->wait, t->found);
     t->begin = solver->own.state.ticks + t->wait * TURN;
     t->end = 0;
 }
