@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+#define LOAD_TICKS 15 /* about, for each argument of a constraint */
+
+static void end_batch(cns_loader *l);
+
 void cns_loader_init(cns_loader *l, const cns_model *model, cns_state *state) {
     memset(l, 0, sizeof *l);
     l->model = model;
@@ -20,6 +24,7 @@ static void release(cns_loader *l, void *array, size_t size) {
 }
 
 void cns_loader_deinit(cns_loader *l) {
+    end_batch(l);
     for (uint32_t v = 0; v < l->variable_count; v++) {
         release(l, l->domains[v], l->range_counts[v] * 2 * sizeof(int64_t));
     }
@@ -398,64 +403,172 @@ static bool is_definition(cns_loader *l, const cns_model_constraint *c) {
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
-static cns_status load_new(cns_loader *l, uint8_t *fate, uint32_t first, uint32_t count) {
-    cns_state *s = l->state;
-    const cns_model *m = l->model;
-    for (uint32_t k = 0; k < count && cns_poll(s) && s->status == CNS_OK; k++) {
-        fate[k] = is_alias(l, &m->constraints[first + k]) ? CNS_FATE_DONE : CNS_FATE_POST;
-    }
-    for (uint32_t k = 0; k < count && cns_poll(s) && s->status == CNS_OK && !s->failed; k++) {
-        if (fate[k] == CNS_FATE_POST && is_definition(l, &m->constraints[first + k])) {
-            fate[k] = CNS_FATE_DONE;
-        }
-    }
-    const cns_batch batch = {l, fate, first, count};
+/* What is done with the constraints of a batch, one after another. */
+typedef enum stage {
+    STAGE_ALIASES,
+    STAGE_DEFINITIONS,
+    STAGE_FIND, /* what is in all together, at once */
+    STAGE_POST,
+    STAGE_TOGETHER, /* the same */
+    STAGE_OUTPUTS,  /* variable by variable */
+    STAGE_END
+} stage;
+
+struct cns_loading {
+    stage stage;
+    uint32_t next; /* constraint or variable that the stage goes on with */
+    cns_batch batch;
     cns_differ differ;
     cns_exactly exactly;
-    bool more = cns_differ_find(&differ, &batch);
-    more = cns_exactly_find(&exactly, &batch) && more;
-    l->exactly = exactly.count > 0 ? &exactly : NULL;
-    for (uint32_t k = 0; more && k < count && s->status == CNS_OK && !s->failed; k++) {
-        if (fate[k] == CNS_FATE_POST) {
-            s->active_origin = first + k;
-            cns_status status = cns_load_constraint(l, first + k);
-            s->status = s->status == CNS_OK ? status : s->status;
-            s->active_origin = UINT32_MAX;
-        }
+};
+
+static void end_batch(cns_loader *l) {
+    struct cns_loading *p = l->loading;
+    if (p == NULL) {
+        return;
     }
-    if (more && s->status == CNS_OK && !s->failed && cns_differ_post(&differ, &batch)) {
-        cns_presolve_machines(&batch);
-    }
+    cns_context *context = l->state->context;
     l->exactly = NULL;
-    cns_exactly_deinit(&exactly, s);
-    cns_differ_deinit(&differ, s);
-    return s->status;
+    cns_exactly_deinit(&p->exactly, l->state);
+    cns_differ_deinit(&p->differ, l->state);
+    cns_context_free(context, p->batch.fate, p->batch.count, CNS_ALIGN_DEFAULT);
+    cns_context_free(context, p, sizeof *p, CNS_ALIGN_DEFAULT);
+    l->loading = NULL;
 }
 
-cns_status cns_load(cns_loader *l) {
+static bool begin_batch(cns_loader *l) {
     cns_state *s = l->state;
-    CNS_ASSERT(s->level == 0);
     if (!reserve(l)) {
-        return s->status;
+        return false;
     }
     uint32_t first = l->constraint_count;
     uint32_t count = l->model->constraint_count - first;
-    if (count > 0) {
-        uint8_t *fate = cns_context_alloc(s->context, count, CNS_ALIGN_DEFAULT);
-        if (fate == NULL) {
-            return s->status = cns_context_memory_status(s->context, count);
-        }
-        load_new(l, fate, first, count);
-        cns_context_free(s->context, fate, count, CNS_ALIGN_DEFAULT);
-        l->constraint_count = first + count;
+    struct cns_loading *p = cns_context_calloc(s->context, sizeof *p);
+    uint8_t *fate =
+        p != NULL && count > 0 ? cns_context_alloc(s->context, count, CNS_ALIGN_DEFAULT) : NULL;
+    if (p == NULL || (count > 0 && fate == NULL)) {
+        cns_context_free(s->context, p, sizeof *p, CNS_ALIGN_DEFAULT);
+        s->status = cns_context_memory_status(s->context, count);
+        return false;
     }
-    for (uint32_t v = 0; v < l->variable_count && s->status == CNS_OK && !s->failed; v++) {
-        if (!l->model->any_output || l->model->variables[v].output) {
-            load_root(l, resolve(l, (cns_var)v).root, true);
-        }
+    p->stage = count > 0 ? STAGE_ALIASES : STAGE_OUTPUTS;
+    p->batch = (cns_batch){l, fate, first, count};
+    l->loading = p;
+    l->constraint_count = first + count;
+    l->batches++;
+    return true;
+}
+
+static uint32_t size_of(const cns_model_constraint *c) {
+    uint32_t size = 1;
+    for (int k = 0; k < 4; k++) {
+        size += c->v[k].count + c->i[k].count;
     }
+    return size;
+}
+
+static void post(cns_loader *l, uint32_t index) {
+    cns_state *s = l->state;
+    s->active_origin = index;
+    cns_status status = cns_load_constraint(l, index);
+    s->status = s->status == CNS_OK ? status : s->status;
+    s->active_origin = UINT32_MAX;
+}
+
+/* One step of a stage, for constraint or variable `k`; returns about what it cost. */
+static uint64_t take_step(cns_loader *l, struct cns_loading *p, uint32_t k) {
+    const cns_model *m = l->model;
+    const cns_batch *b = &p->batch;
+    switch (p->stage) {
+    case STAGE_ALIASES:
+        b->fate[k] = is_alias(l, &m->constraints[b->first + k]) ? CNS_FATE_DONE : CNS_FATE_POST;
+        return 1;
+    case STAGE_DEFINITIONS:
+        if (b->fate[k] == CNS_FATE_POST && is_definition(l, &m->constraints[b->first + k])) {
+            b->fate[k] = CNS_FATE_DONE;
+        }
+        return 1;
+    case STAGE_FIND:
+        if (cns_differ_find(&p->differ, b) && cns_exactly_find(&p->exactly, b)) {
+            l->exactly = p->exactly.count > 0 ? &p->exactly : NULL;
+        }
+        return b->count;
+    case STAGE_POST:
+        if (b->fate[k] != CNS_FATE_POST) {
+            return 0;
+        }
+        post(l, b->first + k);
+        return LOAD_TICKS * (uint64_t)size_of(&m->constraints[b->first + k]);
+    case STAGE_TOGETHER:
+        if (cns_differ_post(&p->differ, b)) {
+            cns_presolve_machines(b);
+        }
+        l->exactly = NULL;
+        return b->count;
+    default:
+        if (!m->any_output || m->variables[k].output) {
+            load_root(l, resolve(l, (cns_var)k).root, true);
+        }
+        return 1;
+    }
+}
+
+static uint32_t steps_of(const cns_loader *l, const struct cns_loading *p) {
+    return p->stage == STAGE_FIND || p->stage == STAGE_TOGETHER ? 1
+           : p->stage == STAGE_OUTPUTS                          ? l->variable_count
+                                                                : p->batch.count;
+}
+
+/* Until the batch is done, or the ticks are; false: the latter. */
+static bool run_batch(cns_loader *l, uint64_t ticks_end) {
+    cns_state *s = l->state;
+    struct cns_loading *p = l->loading;
+    while (p->stage != STAGE_END) {
+        if (p->next == steps_of(l, p)) {
+            p->stage++;
+            p->next = 0;
+            continue;
+        }
+        if (!cns_poll(s) || s->status != CNS_OK || s->failed) {
+            return true;
+        }
+        if (s->ticks >= ticks_end) {
+            return false;
+        }
+        uint64_t cost = take_step(l, p, p->next++);
+        s->ticks += cost;
+        l->ticks += cost;
+    }
+    return true;
+}
+
+static bool is_up_to_date(const cns_loader *l) {
+    return l->batches > 0 && l->constraint_count == l->model->constraint_count &&
+           l->variable_count == l->model->variable_count;
+}
+
+cns_status cns_load_some(cns_loader *l, uint64_t ticks, bool *done) {
+    cns_state *s = l->state;
+    CNS_ASSERT(s->level == 0);
+    uint64_t end = ticks < UINT64_MAX - s->ticks ? s->ticks + ticks : UINT64_MAX;
+    *done = false;
+    do {
+        if (l->loading == NULL && !begin_batch(l)) {
+            return s->status;
+        }
+        if (!run_batch(l, end)) {
+            return CNS_OK;
+        }
+        end_batch(l);
+    } while (s->status == CNS_OK && !s->failed && !is_up_to_date(l));
+    *done = true;
     if (s->status == CNS_OK) {
         s->pinned_count = s->bool_count;
     }
     return s->status;
+}
+
+cns_status cns_load(cns_loader *l) {
+    bool done;
+    return cns_load_some(l, UINT64_MAX, &done);
 }

@@ -32,8 +32,11 @@ typedef struct cns_loader {
     cns_view *views;        /* by variable: of roots; term CNS_TERM_NONE: none yet */
     uint32_t variable_count, alias_capacity, domain_capacity, range_capacity, lit_capacity,
         view_capacity;
-    uint32_t constraint_count; /* loaded so far */
-    cns_view *scratch_views;   /* arguments of the constraint at hand, one array behind another */
+    struct cns_loading *loading; /* of a batch of constraints, while it goes on; else NULL */
+    uint32_t constraint_count;   /* loaded so far, with those of the batch */
+    uint32_t batches;            /* so far */
+    uint64_t ticks;              /* what it all cost, beside propagation */
+    cns_view *scratch_views;     /* arguments of the constraint at hand, one array behind another */
     uint32_t scratch_view_count, scratch_view_capacity;
     cns_lit *scratch_lits;
     uint32_t scratch_lit_count, scratch_lit_capacity;
@@ -50,6 +53,9 @@ void cns_loader_deinit(cns_loader *loader);
 /* Loads what was added to the model since the last call. The state is at its root. CNS_OK also when
  * the model turns out infeasible (state->failed). */
 cns_status cns_load(cns_loader *loader);
+/* The same in pieces of about `ticks`, at least a constraint each, until *done. The model may grow
+ * in between. What presolve does with all constraints together is one piece. */
+cns_status cns_load_some(cns_loader *loader, uint64_t ticks, bool *done);
 
 /* What a variable (or ~b) is of its root. */
 cns_alias cns_load_alias(cns_loader *loader, cns_var var);

@@ -11,7 +11,6 @@
 #define ACTIVITY_NOISE 0.5 /* of a bump: what Booleans that no conflict told apart differ by */
 /* Ticks before other workers join: they pay for searches that last longer than what they load. */
 #define WARM_UP UINT64_C(400000)
-#define LOAD_TICKS 15 /* about; for each argument of a constraint */
 
 /* ---- creation ------------------------------------------------------------------------------- */
 
@@ -22,6 +21,7 @@ static cns_status open_worker(cns_solver *solver) {
         solver->own.state.activity_noise = solver->seed != 0 ? ACTIVITY_NOISE : 0;
         solver->narrowed = false;
         solver->torn = false;
+        solver->loading = false;
         solver->own.state.proof = solver->proof;
     }
     return status;
@@ -149,18 +149,15 @@ static cns_orders orders_of(const cns_solver *solver) {
     return (cns_orders){&solver->options, solver->assumptions, solver->assumption_count};
 }
 
-/* About what loading costs beside the propagation that ticks count. */
-static uint64_t load_work(const cns_model *m) {
-    return LOAD_TICKS * ((uint64_t)m->var_count + m->int_count);
-}
-
-static cns_status load(cns_solver *solver) {
+static cns_status load(cns_solver *solver, uint64_t ticks, bool *done) {
     cns_state *s = &solver->own.state;
-    uint64_t before = s->ticks;
     cns_solver_watch_limits(solver, CNS_POLL_ALWAYS);
     cns_excursions_end(&solver->excursions);
     const cns_orders orders = orders_of(solver);
-    cns_status status = cns_worker_load(&solver->own, &orders);
+    cns_status status = cns_worker_load_some(&solver->own, &orders, ticks, done);
+    if (status == CNS_OK && !*done) {
+        return CNS_OK;
+    }
     solver->changed_options = false;
     if (status == CNS_OK && solver->has_solution && solver->model.goal != CNS_SATISFY &&
         !s->failed) { /* of this problem: the state was made anew */
@@ -170,17 +167,15 @@ static cns_status load(cns_solver *solver) {
     if (status == CNS_OK && solver->team != NULL) {
         cns_team_changed(solver->team);
     }
-    uint64_t work = s->ticks - before + load_work(&solver->model);
+    uint64_t work = s->ticks - solver->load_began;
     solver->alone_until = s->ticks + WARM_UP + work;
     cns_solver_plan_turns(solver, s->ticks + work);
     return status;
 }
 
-cns_status cns_solver_prepare(cns_solver *solver) {
-    cns_status allowed = cns_solver_allow_proof(solver);
-    if (allowed != CNS_OK) {
-        return allowed;
-    }
+/* Before the model is loaded, or what is new of it; *needed: it is to be. */
+static cns_status begin_load(cns_solver *solver, bool *needed) {
+    *needed = true;
     /* Workers that join load all at once: they would number otherwise what came bit by bit. */
     bool joins =
         solver->team == NULL && (!solver->has_solution || solver->model.goal != CNS_SATISFY);
@@ -197,6 +192,7 @@ cns_status cns_solver_prepare(cns_solver *solver) {
             cns_solver_dismiss(solver);
         }
     } else if (!solver->torn) {
+        *needed = false;
         return CNS_OK;
     } else if (solver->has_solution && solver->model.goal == CNS_SATISFY) {
         return cns_fail(solver->context, CNS_E_NOMEM,
@@ -213,9 +209,24 @@ cns_status cns_solver_prepare(cns_solver *solver) {
     if (solver->proof != NULL) {
         cns_proof_begin(&solver->own.state);
     }
-    cns_status status = load(solver);
+    solver->load_began = solver->loading ? solver->load_began : solver->own.state.ticks;
+    return CNS_OK;
+}
+
+cns_status cns_solver_prepare(cns_solver *solver, uint64_t ticks, bool *ready) {
+    cns_status status = cns_solver_allow_proof(solver);
+    bool needed = true;
+    if (status == CNS_OK && !(solver->loading && solver->loaded)) {
+        status = begin_load(solver, &needed);
+    }
+    *ready = status == CNS_OK && !needed;
+    if (status != CNS_OK || *ready) {
+        return status;
+    }
+    status = load(solver, ticks, ready);
     solver->torn = status != CNS_OK;
     solver->loaded = status == CNS_OK;
+    solver->loading = status == CNS_OK && !*ready;
     return status;
 }
 
@@ -500,14 +511,19 @@ cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out)
         solver->setup_time = solver->search_time = 0;
         solver->conflicts_before = conflicts(solver);
     }
-    cns_status status = cns_solver_prepare(solver);
-    uint64_t ready = cns_os_clock();
-    solver->setup_time += ready - start;
+    uint64_t before = solver->own.state.ticks;
+    bool ready;
+    cns_status status = cns_solver_prepare(solver, ticks == 0 ? UINT64_MAX : ticks, &ready);
+    uint64_t spent = solver->own.state.ticks - before;
+    uint64_t prepared = cns_os_clock();
+    solver->setup_time += prepared - start;
     cns_outcome outcome = CNS_RUNNING;
-    if (status == CNS_OK) {
+    if (status == CNS_OK && ready && (ticks == 0 || spent < ticks)) {
         cns_solver_watch_limits(solver, CNS_POLL_ABOVE_ROOT);
-        status = proceed(solver, ticks, &outcome);
-        solver->search_time += cns_os_clock() - ready;
+        status = proceed(solver, ticks == 0 ? 0 : ticks - spent, &outcome);
+        solver->search_time += cns_os_clock() - prepared;
+    } else if (status == CNS_OK && cns_solver_limit_reached(solver)) {
+        outcome = CNS_STOPPED;
     }
     if (status != CNS_OK) {
         cns_solver_recover(solver, status);

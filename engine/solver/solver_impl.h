@@ -33,11 +33,13 @@ struct cns_solver {
     cns_turns turns;           /* the same */
     cns_team *team;            /* with several workers, once they have joined */
     uint64_t alone_until;      /* ticks: then they do */
+    uint64_t load_began;       /* ticks */
     cns_solve_options options;
     cns_executor executor;
     uint64_t seed;
     bool begun;    /* the first step was taken */
-    bool loaded;   /* the state is up to the model */
+    bool loaded;   /* the state is up to the model, or will be once it is no longer loading */
+    bool loading;  /* a part of the model is loaded */
     bool torn;     /* memory or a limit stopped what cannot be stopped halfway: the state is of no
                     * use, and is made anew from the model */
     bool narrowed; /* solutions were excluded, or an objective bounded: what was learnt since holds
@@ -91,8 +93,8 @@ bool cns_solver_has_turn(const cns_solver *solver);
 cns_status cns_solver_search_locally(cns_solver *solver, uint64_t ticks_end, const int64_t **found);
 /* Sends the other workers away. */
 void cns_solver_dismiss(cns_solver *solver);
-/* Brings the state up to the model. */
-cns_status cns_solver_prepare(cns_solver *solver);
+/* Brings the state up to the model; in pieces of about `ticks`, until *ready. */
+cns_status cns_solver_prepare(cns_solver *solver, uint64_t ticks, bool *ready);
 /* What takes long looks at the limits itself: while loading always; in a search it must not stop
  * at the root, where nothing can be undone. */
 void cns_solver_watch_limits(cns_solver *solver, uint8_t polling);

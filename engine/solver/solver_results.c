@@ -32,7 +32,7 @@ static int64_t proved_bound(const cns_solver *solver) {
     if (solver->complete && solver->has_solution) {
         return solver->objective;
     }
-    if (!solver->loaded || solver->torn) {
+    if (!solver->loaded || solver->torn || solver->loading) {
         return maximise ? cns_model_high(m, m->objective) : cns_model_low(m, m->objective);
     }
     int64_t bound = s->root[s->objective] + solver->own.search.objective_offset;
@@ -158,7 +158,8 @@ cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **lit
                         "cns_solver_core: the last step did not end as infeasible");
     }
     if (minimise && solver->torn) {
-        cns_status status = cns_solver_prepare(solver);
+        bool ready;
+        cns_status status = cns_solver_prepare(solver, UINT64_MAX, &ready);
         if (status != CNS_OK) {
             return stop_core(solver, status);
         }

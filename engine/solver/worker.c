@@ -214,18 +214,20 @@ static void note_shape(cns_worker *w) {
     if (!w->loaded) {
         w->loaded = true;
         w->shape = cns_worker_shape(w->loader.model);
+        if (w->loader.batches > 1) {
+            w->shape.constraints = UINT32_MAX; /* no other worker numbers like that */
+        }
         w->common_ints = w->state.int_count;
         w->common_bools = w->state.bool_count;
         w->numbering = hash_numbers(w);
     }
 }
 
-cns_status cns_worker_load(cns_worker *w, const cns_orders *orders) {
+/* What is not a matter of single constraints. */
+static cns_status load_rest(cns_worker *w, const cns_orders *orders) {
     cns_state *s = &w->state;
-    cns_backtrack(s, 0);
-    w->search.core_count = 0;
-    cns_status status = cns_load(&w->loader);
-    if (status == CNS_OK && !s->failed) {
+    cns_status status = CNS_OK;
+    if (!s->failed) {
         status = load_phases(w);
         status = status == CNS_OK ? load_goal(w) : status;
         note_shape(w);
@@ -239,6 +241,21 @@ cns_status cns_worker_load(cns_worker *w, const cns_orders *orders) {
         cns_worker_apply_options(w, orders);
     }
     return status != CNS_OK ? status : s->status;
+}
+
+cns_status cns_worker_load_some(cns_worker *w, const cns_orders *orders, uint64_t ticks,
+                                bool *done) {
+    cns_backtrack(&w->state, 0);
+    w->search.core_count = 0;
+    uint64_t before = w->loader.ticks;
+    cns_status status = cns_load_some(&w->loader, ticks, done);
+    w->search.simplified_at += w->loader.ticks - before; /* which was no search */
+    return status == CNS_OK && *done ? load_rest(w, orders) : status;
+}
+
+cns_status cns_worker_load(cns_worker *w, const cns_orders *orders) {
+    bool done;
+    return cns_worker_load_some(w, orders, UINT64_MAX, &done);
 }
 
 /* ---- what others have found ----------------------------------------------------------------- */

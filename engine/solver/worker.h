@@ -26,7 +26,7 @@ typedef struct cns_worker {
     cns_search search;
     uint32_t loaded_phases;
     bool loaded;     /* once, since it was opened */
-    cns_shape shape; /* of the model that was loaded first */
+    cns_shape shape; /* of the model that was loaded first, all at once */
     uint32_t common_ints, common_bools;
     uint64_t numbering; /* a hash of what they are */
     bool open;
@@ -46,6 +46,9 @@ cns_status cns_worker_open(cns_worker *worker, cns_context *context, const cns_m
 void cns_worker_close(cns_worker *worker);
 /* Brings the state, at its root afterwards, up to the model. One that failed is to be closed. */
 cns_status cns_worker_load(cns_worker *worker, const cns_orders *orders);
+/* The same in pieces of about `ticks`, until *done. Nothing else is done with it before. */
+cns_status cns_worker_load_some(cns_worker *worker, const cns_orders *orders, uint64_t ticks,
+                                bool *done);
 void cns_worker_apply_options(cns_worker *worker, const cns_orders *orders);
 cns_shape cns_worker_shape(const cns_model *model);
 bool cns_worker_has_shape(const cns_worker *worker, cns_shape shape);
