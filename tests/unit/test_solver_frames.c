@@ -189,6 +189,64 @@ START_TEST(a_model_may_grow_while_it_is_loaded) {
 }
 END_TEST
 
+enum { SIZE = 6 };
+
+/* Permutations without the values that are excluded. */
+static int count_permutations(bool excluded[SIZE][SIZE], int place, unsigned used) {
+    int count = place == SIZE;
+    for (int v = 0; v < SIZE && place < SIZE; v++) {
+        if (!excluded[place][v] && (used >> v & 1) == 0) {
+            count += count_permutations(excluded, place + 1, used | 1U << v);
+        }
+    }
+    return count;
+}
+
+/* Values are excluded at any moment: while the model is loaded, in the middle of a propagation. */
+START_TEST(a_model_may_change_at_any_moment) {
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        cns_rng rng;
+        cns_rng_seed(&rng, seed);
+        cns_context *context = support_context();
+        const cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
+        cns_solver *s = new_solver(context, &options);
+        cns_var x[SIZE];
+        bool excluded[SIZE][SIZE] = {{false}};
+        for (int k = 0; k < SIZE; k++) {
+            support_status(context, CNS_OK, cns_solver_new_int(s, 0, SIZE - 1, NULL, &x[k]));
+        }
+        add(context, s, (cns_constraint){.kind = CNS_ALLDIFFERENT, .v = {x}, .v_count = {SIZE}});
+        int found = 0;
+        for (int changes = 0; changes < 12;) {
+            cns_outcome outcome = step(context, s, 1 + cns_rng_below(&rng, 30));
+            found += outcome == CNS_SOLUTION;
+            if (outcome != CNS_COMPLETE && cns_rng_below(&rng, 3) != 0) {
+                continue;
+            }
+            int k = (int)cns_rng_below(&rng, SIZE), v = (int)cns_rng_below(&rng, SIZE);
+            const int64_t one[] = {1}, value[] = {v};
+            add(context, s,
+                (cns_constraint){.kind = CNS_LINEAR_NE,
+                                 .v = {&x[k]},
+                                 .v_count = {1},
+                                 .i = {one, value},
+                                 .i_count = {1, 1}});
+            excluded[k][v] = true;
+            found = 0;
+            changes++;
+        }
+        cns_outcome outcome;
+        do {
+            outcome = step(context, s, 5);
+            found += outcome == CNS_SOLUTION;
+        } while (outcome != CNS_COMPLETE);
+        ck_assert_int_eq(found, count_permutations(excluded, 0, 0));
+        cns_solver_destroy(s);
+        support_context_destroy(context);
+    }
+}
+END_TEST
+
 /* Cancelled while it loads, it goes on afterwards; destroyed, it leaves nothing behind. */
 START_TEST(loading_may_be_given_up) {
     const graph g = random_graph(77);
@@ -255,6 +313,7 @@ int main(void) {
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, the_first_steps_are_short_too);
     tcase_add_test(cases, a_model_may_grow_while_it_is_loaded);
+    tcase_add_test(cases, a_model_may_change_at_any_moment);
     tcase_add_test(cases, loading_may_be_given_up);
     tcase_add_test(cases, each_allocation_may_fail_meanwhile);
     suite_add_tcase(suite, cases);
