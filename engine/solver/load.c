@@ -256,11 +256,13 @@ static bool load_root(cns_loader *l, cns_var root, bool as_literal) {
     if (s->proof != NULL) {
         cns_proof_int_is(s, term >> 1, root);
     }
-    l->views[root] = (cns_view){term, 0};
-    if (is_boolean(d)) {
+    if (is_boolean(d)) { /* both or neither: what comes later must not make another literal */
         l->lits[root] = cns_lit_ge(s, term, 1);
-        return l->lits[root] != CNS_LIT_NONE;
+        if (l->lits[root] == CNS_LIT_NONE) {
+            return false;
+        }
     }
+    l->views[root] = (cns_view){term, 0};
     return true;
 }
 

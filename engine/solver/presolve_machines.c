@@ -257,7 +257,8 @@ bool cns_presolve_machines(const cns_batch *b) {
     size_t words = 2 * ((size_t)s->bool_count + s->int_count);
     m.implied = cns_context_calloc(s->context, words * sizeof *m.implied);
     if (m.implied == NULL) {
-        return true; /* the pairs say it all */
+        s->status = cns_context_memory_status(s->context, words * sizeof *m.implied);
+        return cns_do_without(s);
     }
     m.lit_count = 2 * s->bool_count;
     m.term_count = 2 * s->int_count;

@@ -42,14 +42,6 @@ bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uin
     return grow_to(s, array, element, capacity, (uint32_t)wanted);
 }
 
-bool cns_do_without(cns_state *s) {
-    if (s->status == CNS_E_NOMEM || s->status == CNS_E_LIMIT) {
-        s->status = CNS_OK;
-        s->did_without = true;
-    }
-    return s->status == CNS_OK;
-}
-
 static bool is_set(const _Atomic bool *flag) {
     return flag != NULL && atomic_load_explicit(flag, memory_order_relaxed);
 }
@@ -62,6 +54,14 @@ bool cns_poll_now(cns_state *s) {
         } else if (s->deadline != 0 && cns_os_clock() >= s->deadline) {
             s->status = CNS_E_DEADLINE;
         }
+    }
+    return s->status == CNS_OK;
+}
+
+bool cns_do_without(cns_state *s) {
+    if (s->status == CNS_E_NOMEM || s->status == CNS_E_LIMIT) {
+        s->status = CNS_OK;
+        s->did_without = true;
     }
     return s->status == CNS_OK;
 }

@@ -593,6 +593,39 @@ START_TEST(test_models_load_without) {
 }
 END_TEST
 
+/* A Boolean whose view could not be had for want of memory has one literal and one view later. */
+START_TEST(test_views_are_made_whole) {
+    bool refused = true;
+    for (int64_t nth = 0; refused; nth++) {
+        support_failing failing = {.countdown = -1};
+        cns_context *context = support_failing_context(&failing);
+        cns_model model;
+        cns_state state;
+        cns_loader loader;
+        cns_var x, other;
+        ck_assert_int_eq(cns_model_init(&model, context), CNS_OK);
+        ck_assert_int_eq(cns_model_new_var(&model, (int64_t[]){0, 1}, 1, NULL, &x), CNS_OK);
+        ck_assert_int_eq(cns_model_new_var(&model, (int64_t[]){0, 1}, 1, NULL, &other), CNS_OK);
+        ck_assert_int_eq(cns_model_mark_output(&model, other), CNS_OK); /* loads that one only */
+        ck_assert_int_eq(cns_state_init(&state, context, 1), CNS_OK);
+        cns_loader_init(&loader, &model, &state);
+        ck_assert_int_eq(cns_load(&loader), CNS_OK);
+        cns_view view;
+        atomic_store(&failing.countdown, nth);
+        bool made = cns_load_view(&loader, x, &view);
+        refused = atomic_exchange(&failing.countdown, -1) == -1;
+        ck_assert(made || (refused && cns_do_without(&state)));
+        cns_lit lit = cns_load_lit(&loader, x);
+        ck_assert(cns_load_view(&loader, x, &view));
+        ck_assert_uint_eq(cns_view_lit_ge(&state, view, 1), lit);
+        cns_loader_deinit(&loader);
+        cns_state_deinit(&state);
+        cns_model_deinit(&model);
+        support_context_destroy(context);
+    }
+}
+END_TEST
+
 /* Propagators after the model was loaded with `room` more bytes than it takes; 0: it was not. */
 static uint64_t load_within(uint64_t room) {
     cns_context *context = support_context();
@@ -664,6 +697,7 @@ int main(void) {
     tcase_add_test(models, test_machine_is_too_small);
     tcase_add_test(models, test_each_allocation_fails);
     tcase_add_loop_test(models, test_models_load_without, INEQUATIONS, SUMS + 1);
+    tcase_add_test(models, test_views_are_made_whole);
     tcase_add_test(models, test_limit_leaves_the_machine_out);
     tcase_add_test(models, test_many_machines_are_looked_at_briefly);
     suite_add_tcase(suite, models);
