@@ -10,6 +10,7 @@
 #define STEP_TICKS UINT64_C(50000)     /* in a step, after which no more are */
 #define WORK_MOST UINT64_C(100000)     /* ticks of one look at one constraint */
 #define MAKING_MOST UINT64_C(20000000) /* ... at all of them */
+#define REACH_MOST UINT64_C(400000)    /* ... at all on one variable, some times in a step */
 #define TABU 6                         /* steps in which a changed variable mostly rests */
 #define WALK 100                       /* one in so many steps keeps a change that mends nothing */
 #define STRAY 32                       /* one in so many changes is of any variable */
@@ -73,6 +74,7 @@ cns_status cns_local_init(cns_local *l, cns_context *context, const cns_model *m
             l->free[l->free_count++] = v;
         }
     }
+    l->spent = l->spent || l->score.reach > REACH_MOST;
     l->limit = INT64_MAX;
     l->patience = PATIENCE_FIRST;
     set_starts(l);

@@ -25,7 +25,8 @@ typedef struct cns_local {
     uint32_t free_count;
     bool started;  /* there is an assignment to go on from */
     bool settling; /* there will be: its score is being made */
-    bool spent;    /* no value of the objective, or of an assumption, is good enough */
+    bool spent;    /* no value of the objective, or of an assumption, is good enough; or a step
+                    * would be long */
     int64_t limit; /* of the objective, as minimised */
     uint64_t steps, restarts;
     uint64_t restart_at; /* ticks */
@@ -35,7 +36,7 @@ typedef struct cns_local {
 } cns_local;
 
 /* Whether a look at each constraint, and at all of them, is short enough: steps end in time only
- * then. */
+ * then, if those on one variable are not too many (a run says CNS_LOCAL_STUCK). */
 bool cns_local_suits(const cns_model *model);
 /* requires: cns_local_suits(model). The assumptions, which are not copied, hold in all that it
  * reports. Nothing to deinit on failure, or of what is all zero. CNS_E_CANCELLED, CNS_E_DEADLINE:
@@ -53,7 +54,7 @@ void cns_local_improve(cns_local *local, int64_t limit);
 typedef enum cns_local_result {
     CNS_LOCAL_PAUSED,   /* ticks are used up */
     CNS_LOCAL_SOLUTION, /* cns_local_values; to be followed by cns_local_improve, if at all */
-    CNS_LOCAL_STUCK,    /* there is nothing to change */
+    CNS_LOCAL_STUCK,    /* there is nothing to change, or all changes are too much work */
     CNS_LOCAL_ERROR     /* the status says which */
 } cns_local_result;
 

@@ -259,7 +259,7 @@ static void follow(cns_score *s, uint32_t k) {
     }
 }
 
-static bool is_summed(const cns_score *s, uint32_t k) {
+bool cns_score_is_summed(const cns_score *s, uint32_t k) {
     return cns_violation_is_summed(&s->model->constraints[k]) || s->alldifferents[k].span > 0;
 }
 
@@ -273,7 +273,8 @@ static void settle(cns_score *s, uint32_t k) {
     bool exact = f->argument == CNS_FOLLOWS_LITERAL ||
                  (defines && s->model->constraints[k].kind == CNS_LINEAR_EQ);
     put_cost(s, k, exact ? 0 : cost_of(judge(s, k)));
-    s->ticks += is_summed(s, k) ? 2 : cns_violation_work(s->model, &s->model->constraints[k]);
+    s->ticks +=
+        cns_score_is_summed(s, k) ? 2 : cns_violation_work(s->model, &s->model->constraints[k]);
 }
 
 /* False: ticks ran out before the queues did. */

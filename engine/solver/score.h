@@ -89,6 +89,7 @@ typedef struct cns_score {
     uint32_t change_count, item_change_count;
     cns_pair *scratch;
     uint64_t ticks;
+    uint64_t reach; /* ticks of a variable's change, at most; those of what follows it aside */
 } cns_score;
 
 /* To be followed by cns_score_assign, or what it consists of. CNS_E_CANCELLED, CNS_E_DEADLINE:

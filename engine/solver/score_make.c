@@ -417,6 +417,28 @@ static void start_touches(cns_score *s) {
     }
 }
 
+/* By the constraints on each variable, in their order. */
+static void measure_reach(maker *m) {
+    cns_score *s = m->s;
+    for (uint32_t v = 0; v < s->variable_count; v++) {
+        uint32_t begin = s->touch_starts[v];
+        uint32_t end = s->low[v] < s->high[v] ? s->touch_starts[v + 1] : begin;
+        uint64_t reach = 0;
+        if (!go_on(m, 1 + (end - begin) / 4)) {
+            return;
+        }
+        for (uint32_t i = begin; i < end; i++) {
+            uint32_t k = s->touches[i].item;
+            if (i == begin || k != s->touches[i - 1].item) {
+                reach += cns_score_is_summed(s, k)
+                             ? 2
+                             : cns_violation_work(s->model, &s->model->constraints[k]);
+            }
+        }
+        s->reach = reach > s->reach ? reach : s->reach;
+    }
+}
+
 /* Values of an alldifferent are counted where they lie close enough together, and those before have
  * left room for it. */
 static void plan_tally(cns_score *s, uint32_t k, uint64_t room) {
@@ -572,6 +594,7 @@ static cns_status make(maker *m) {
         memmove(s->touch_starts + 1, s->touch_starts, s->variable_count * sizeof *s->touch_starts);
         s->touch_starts[0] = 0; /* they had moved on by one */
         make_items(s);
+        measure_reach(m);
         status = m->status;
     }
     return status;

@@ -15,6 +15,8 @@ typedef enum cns_touch_sort {
     CNS_TOUCH_TALLY  /* of an alldifferent that counts values */
 } cns_touch_sort;
 
+/* Whether a change of one element needs no look at the others. */
+bool cns_score_is_summed(const cns_score *score, uint32_t constraint);
 /* Sums and tallies from the values, without those of followers in what defines them. */
 void cns_score_sum(cns_score *score);
 /* Before values are replaced otherwise than by cns_score_set: tallies count none of them. */

@@ -430,6 +430,32 @@ START_TEST(test_runs_are_short) {
 }
 END_TEST
 
+/* A change of any task is a look at thousands of machines. */
+START_TEST(test_long_steps_are_not_taken) {
+    enum { FEW = 50, MANY = 8000 };
+    cns_context *context = support_context();
+    cns_model m;
+    ck_assert_int_eq(cns_model_init(&m, context), CNS_OK);
+    cns_var start[FEW], length[FEW], one = new_var(&m, 1, 1);
+    for (int k = 0; k < FEW; k++) {
+        start[k] = new_var(&m, 0, 10);
+        length[k] = one;
+    }
+    for (int k = 0; k < MANY; k++) {
+        add_all(&m, CNS_CUMULATIVE, (const cns_var *const[4]){start, length, length, &one},
+                (size_t[4]){FEW, FEW, FEW, 1});
+    }
+    ck_assert(cns_local_suits(&m));
+    cns_local l;
+    cns_status status;
+    ck_assert_int_eq(cns_local_init(&l, context, &m, NULL, 0, 1, no_limits), CNS_OK);
+    ck_assert_int_eq(cns_local_run(&l, 10000000, &status), CNS_LOCAL_STUCK);
+    cns_local_deinit(&l);
+    cns_model_deinit(&m);
+    support_context_destroy(context);
+}
+END_TEST
+
 static cns_status attempt(cns_context *context) {
     cns_context *plain = support_context();
     cns_model m;
@@ -466,6 +492,7 @@ int main(void) {
     tcase_add_test(cases, test_memory_is_in_proportion);
     tcase_add_test(cases, test_making_is_cancelled);
     tcase_add_test(cases, test_runs_are_short);
+    tcase_add_test(cases, test_long_steps_are_not_taken);
     suite_add_tcase(suite, cases);
     return support_run(suite);
 }
