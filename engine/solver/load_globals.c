@@ -111,65 +111,6 @@ cns_status cns_loading_regular(const cns_loading *k) {
                             cns_arg_ints(k, 2), k->c->i[2].count);
 }
 
-/* Layer of each node by its distance from node 1 (the root), nodes renumbered: root 0, end 1. */
-cns_status cns_loading_mdd(const cns_loading *k) {
-    cns_state *s = k->s;
-    cns_views x;
-    if (!cns_arg_views(k, 0, &x)) {
-        return s->status;
-    }
-    uint32_t nodes = (uint32_t)cns_arg_int(k, 0, 0, 1) + 1;
-    uint32_t edges = k->c->i[1].count / 4;
-    const int64_t *given = cns_arg_ints(k, 1);
-    size_t edge_size = (edges + 1) * sizeof(cns_mdd_edge);
-    size_t layer_size = nodes * sizeof(uint32_t);
-    size_t start_size = (x.count + 2) * sizeof(uint32_t);
-    cns_mdd_edge *out = cns_context_alloc(s->context, edge_size, CNS_ALIGN_DEFAULT);
-    uint32_t *layers = cns_context_alloc(s->context, layer_size, CNS_ALIGN_DEFAULT);
-    uint32_t *start = cns_context_calloc(s->context, start_size);
-    cns_status status = CNS_OK;
-    if (out == NULL || layers == NULL || start == NULL) {
-        status = cns_context_memory_status(s->context, edge_size);
-        goto done;
-    }
-    memset(layers, 0xff, layer_size);
-    layers[1] = 0;
-    for (uint32_t layer = 0; layer < x.count; layer++) { /* nodes are reached layer by layer */
-        for (uint32_t e = 0; e < edges; e++) {
-            if (layers[given[4 * e]] == layer && given[4 * e + 3] != 0) {
-                layers[given[4 * e + 3]] = layer + 1;
-            }
-        }
-    }
-    uint32_t count = 0;
-    for (uint32_t layer = 0; layer < x.count; layer++) {
-        start[layer] = count;
-        for (uint32_t e = 0; e < edges; e++) {
-            const int64_t *edge = given + 4 * e;
-            bool last = layer + 1 == x.count;
-            if (layers[edge[0]] == layer && (edge[3] == 0) == last) {
-                /* node 1 is the root, 0; node 0 the end, 1; others keep their numbers */
-                uint32_t from = edge[0] == 1 ? 0 : (uint32_t)edge[0];
-                uint32_t to = edge[3] == 0 ? 1 : (uint32_t)edge[3];
-                out[count++] = (cns_mdd_edge){from, to, edge[1], edge[2]};
-            }
-        }
-    }
-    start[x.count] = count;
-    status = cns_post_mdd(s, k->post, x, out, start, nodes);
-done:
-    if (out != NULL) {
-        cns_context_free(s->context, out, edge_size, CNS_ALIGN_DEFAULT);
-    }
-    if (layers != NULL) {
-        cns_context_free(s->context, layers, layer_size, CNS_ALIGN_DEFAULT);
-    }
-    if (start != NULL) {
-        cns_context_free(s->context, start, start_size, CNS_ALIGN_DEFAULT);
-    }
-    return status;
-}
-
 cns_status cns_loading_sort(const cns_loading *k) {
     cns_views x, y;
     if (!cns_arg_views(k, 0, &x)) {
