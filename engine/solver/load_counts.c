@@ -3,7 +3,10 @@
  * solver/load_counts.c - counting, membership and chains of comparisons, stated with other
  * constraints.
  */
+#include "solver/globals/block.h"
 #include "solver/load_args.h"
+
+#include <string.h>
 
 /* ---- counting ------------------------------------------------------------------------------- */
 
@@ -49,39 +52,29 @@ cns_status cns_loading_count(const cns_loading *k) {
     return count_lits(k, lits, x.count, n, (cns_relation)cns_arg_int(k, 0, 0, CNS_REL_EQ));
 }
 
-/* A literal that says that x is one of the values (ascending or not). */
-static cns_lit among_lit(const cns_loading *k, cns_view x, const int64_t *values, uint32_t count) {
+/* ---- among ---------------------------------------------------------------------------------- */
+
+/* A literal that says that x is one of the values, ascending; `clause` has room for all of them and
+ * one more. */
+static cns_lit among_lit(const cns_loading *k, cns_view x, const int64_t *values, uint32_t count,
+                         cns_lit *clause) {
     cns_state *s = k->s;
-    cns_lit one = CNS_LIT_FALSE;
-    uint32_t possible = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (cns_view_has(s, x, values[i])) {
-            one = cns_view_lit_eq(s, x, values[i]);
-            possible++;
-        }
+    uint32_t size = 0;
+    uint32_t at = cns_values_next(s, x, values, 0, count);
+    for (; at < count; at = cns_values_next(s, x, values, at + 1, count)) {
+        clause[size++] = cns_view_lit_eq(s, x, values[at]);
     }
-    if (possible <= 1) {
-        return one;
+    if (size <= 1) {
+        return size == 0 ? CNS_LIT_FALSE : clause[0];
     }
     cns_lit in = cns_new_bool(s);
-    cns_lit *clause = in == CNS_LIT_NONE ? NULL
-                                         : cns_context_alloc(s->context, (count + 1) * sizeof in,
-                                                             CNS_ALIGN_DEFAULT);
-    if (clause == NULL) {
-        s->status = s->status != CNS_OK ? s->status : cns_context_memory_status(s->context, count);
-        return CNS_LIT_NONE;
-    }
-    uint32_t size = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        cns_lit lit = cns_view_lit_eq(s, x, values[i]);
-        clause[size++] = lit;
-        if (lit != CNS_LIT_NONE) {
-            cns_add_clause2(s, lit ^ 1, in);
+    for (uint32_t i = 0; i < size && in != CNS_LIT_NONE; i++) {
+        if (clause[i] != CNS_LIT_NONE) {
+            cns_add_clause2(s, clause[i] ^ 1, in);
         }
     }
     clause[size++] = in ^ 1;
     cns_add_clause(s, clause, size);
-    cns_context_free(s->context, clause, (count + 1) * sizeof in, CNS_ALIGN_DEFAULT);
     return s->status == CNS_OK ? in : CNS_LIT_NONE;
 }
 
@@ -91,14 +84,19 @@ cns_status cns_loading_among(const cns_loading *k) {
     if (!cns_arg_views(k, 0, &x) || !cns_arg_view(k, 1, 0, &n)) {
         return k->s->status;
     }
+    uint32_t count = k->c->i[0].count;
+    int64_t *values = k->l->scratch_ints;
+    memcpy(values, cns_arg_ints(k, 0), count * sizeof *values);
+    count = cns_values_sort(values, count);
     cns_lit *lits = cns_arg_spare_lits(k, x.count);
-    for (uint32_t i = 0; i < x.count; i++) {
-        lits[i] = among_lit(k, x.data[i], cns_arg_ints(k, 0), k->c->i[0].count);
-        if (lits[i] == CNS_LIT_NONE) {
-            return k->s->status;
-        }
+    cns_lit *clause = cns_scratch_create(k->s, (size_t)count + 1, sizeof *clause);
+    bool good = clause != NULL;
+    for (uint32_t i = 0; good && i < x.count; i++) {
+        lits[i] = among_lit(k, x.data[i], values, count, clause);
+        good = lits[i] != CNS_LIT_NONE;
     }
-    return count_lits(k, lits, x.count, n, CNS_REL_EQ);
+    cns_scratch_destroy(k->s, clause, (size_t)count + 1, sizeof *clause);
+    return good ? count_lits(k, lits, x.count, n, CNS_REL_EQ) : k->s->status;
 }
 
 cns_status cns_loading_member(const cns_loading *k) {

@@ -234,6 +234,11 @@ static int64_t declared_ceiling(const cns_int *x, cns_term t, int64_t bound) {
     return r[2 * low] > v ? r[2 * low] : bound;
 }
 
+int64_t cns_declared_ceiling(const cns_state *s, cns_term t, int64_t bound) {
+    const cns_int *x = &s->ints[t >> 1];
+    return x->range_count > 1 ? declared_ceiling(x, t, bound) : bound;
+}
+
 /* The weakest bound that the declared domain makes equal to `bound`. */
 int64_t cns_weakest_bound(const cns_state *s, cns_term t, int64_t bound) {
     const cns_int *x = &s->ints[t >> 1];

@@ -201,10 +201,8 @@ cns_status cns_post_alldifferent_except(cns_state *state, cns_post post, cns_vie
         return state->status;
     }
     for (uint32_t i = 0; i < x.count; i++) {
-        for (uint32_t k = 0; k < count; k++) {
-            if (cns_view_has(state, x.data[i], excepted[k])) {
-                return post_values(state, post, x, excepted, count);
-            }
+        if (cns_values_next(state, x.data[i], excepted, 0, count) < count) {
+            return post_values(state, post, x, excepted, count);
         }
     }
     return cns_post_alldifferent(state, post, x);

@@ -9,6 +9,8 @@
  */
 #include <string.h>
 
+#include "solver/globals/block.h"
+#include "solver/globals/holders.h"
 #include "solver/globals/tasks.h"
 
 /* Bins are knapsacks when all weights sum to no more, and there are no more items. */
@@ -237,7 +239,9 @@ static cns_status post_knapsack(cns_state *state, cns_post post, const cns_lit *
 
 typedef struct items { /* of a positive weight, lightest first */
     cns_view *bins;
-    int64_t *weights, *negated;
+    int64_t *weights;
+    cns_holders holders; /* by bin */
+    int64_t *part;       /* scratch: of the items that a bin can have, weights, and literals */
     cns_lit *lits;
     uint32_t count;
     int64_t total;
@@ -257,7 +261,7 @@ static bool gather(cns_state *s, cns_views bins, const int64_t *weights, items *
     cns_carver c = {it->block};
     it->bins = cns_carve(&c, n * sizeof(cns_view));
     it->weights = cns_carve(&c, n * sizeof(int64_t));
-    it->negated = cns_carve(&c, n * sizeof(int64_t));
+    it->part = cns_carve(&c, n * sizeof(int64_t));
     it->lits = cns_carve(&c, n * sizeof(cns_lit));
     uint32_t *order = cns_carve(&c, n * sizeof(uint32_t));
     for (uint32_t i = 0; i < n; i++) {
@@ -268,30 +272,60 @@ static bool gather(cns_state *s, cns_views bins, const int64_t *weights, items *
         uint32_t i = order[k];
         if (weights[i] > 0) {
             it->bins[it->count] = bins.data[i];
-            it->weights[it->count] = weights[i];
-            it->negated[it->count++] = -weights[i];
+            it->weights[it->count++] = weights[i];
             it->total += weights[i];
         }
     }
     return true;
 }
 
-static cns_status post_bin(cns_state *s, cns_post post, items *it, int64_t bin, cns_view load) {
+/* The knapsack of a bin is over all items, those that cannot be in it, too. */
+static cns_status post_reachable(cns_state *s, cns_post post, items *it, int64_t bin,
+                                 cns_view load) {
     for (uint32_t i = 0; i < it->count; i++) {
         it->lits[i] = cns_view_lit_eq(s, it->bins[i], bin);
         if (it->lits[i] == CNS_LIT_NONE) {
             return s->status;
         }
     }
-    cns_status status = cns_post_bool_le(s, post, it->weights, it->lits, it->count, load, 0);
+    return post_knapsack(s, post, it->lits, it->weights, it->count, it->total, load);
+}
+
+static cns_status post_bin(cns_state *s, cns_post post, items *it, uint32_t bin, cns_view load) {
+    uint32_t n = 0;
+    for (size_t h = it->holders.start[bin]; h < it->holders.start[bin + 1]; h++) {
+        uint32_t i = it->holders.view[h];
+        it->lits[n] = cns_view_lit_eq(s, it->bins[i], bin);
+        it->part[n] = it->weights[i];
+        if (it->lits[n++] == CNS_LIT_NONE) {
+            return s->status;
+        }
+    }
+    cns_status status = cns_post_bool_le(s, post, it->part, it->lits, n, load, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        it->part[i] = -it->part[i];
+    }
     if (status == CNS_OK && !s->failed) {
-        status =
-            cns_post_bool_le(s, post, it->negated, it->lits, it->count, cns_view_negate(load), 0);
+        status = cns_post_bool_le(s, post, it->part, it->lits, n, cns_view_negate(load), 0);
     }
     if (status == CNS_OK && !s->failed && it->total <= SUM_LIMIT && it->count <= ITEM_LIMIT) {
-        status = post_knapsack(s, post, it->lits, it->weights, it->count, it->total, load);
+        status = post_reachable(s, post, it, bin, load);
     }
     return status;
+}
+
+/* Which items each bin can have. */
+static bool find_holders(cns_state *s, items *it, uint32_t bins) {
+    int64_t *numbers = cns_scratch_create(s, bins, sizeof *numbers);
+    if (numbers == NULL) {
+        return false;
+    }
+    for (uint32_t k = 0; k < bins; k++) {
+        numbers[k] = k;
+    }
+    bool found = cns_holders_init(s, &it->holders, (cns_views){it->bins, it->count}, numbers, bins);
+    cns_scratch_destroy(s, numbers, bins, sizeof *numbers);
+    return found;
 }
 
 static cns_status post_total(cns_state *s, cns_post post, cns_views loads, int64_t total) {
@@ -323,10 +357,13 @@ cns_status cns_post_bin_packing(cns_state *state, cns_post post, cns_views bins,
     if (!gather(state, bins, weights, &it)) {
         return state->status;
     }
-    cns_status status = post_total(state, post, loads, it.total);
+    cns_status status = find_holders(state, &it, loads.count)
+                            ? post_total(state, post, loads, it.total)
+                            : state->status;
     for (uint32_t k = 0; k < loads.count && status == CNS_OK && !state->failed; k++) {
         status = post_bin(state, post, &it, k, loads.data[k]);
     }
+    cns_holders_deinit(state, &it.holders);
     cns_context_free(state->context, it.block, it.block_size, CNS_ALIGN_DEFAULT);
     return status;
 }

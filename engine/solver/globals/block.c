@@ -4,6 +4,8 @@
  */
 #include "solver/globals/block.h"
 
+#include "solver/trail.h"
+
 #include <stdlib.h>
 
 enum {
@@ -62,11 +64,28 @@ bool cns_view_confine(cns_state *state, cns_view v, int64_t low, int64_t high) {
            cns_view_lower(state, v, high, CNS_REASON_NONE);
 }
 
+/* The first index from `low` on of a value that is at least `value`. */
+static uint32_t first_from(const int64_t *values, uint32_t low, uint32_t count, int64_t value) {
+    uint32_t high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (values[middle] < value) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 bool cns_view_confine_to(cns_state *state, cns_view v, const int64_t *values, uint32_t count) {
     if (!cns_view_confine(state, v, values[0], values[count - 1])) {
         return false;
     }
-    for (uint32_t k = 0; k + 1 < count; k++) {
+    /* What lies beyond its bounds is not in it anyway. */
+    uint32_t first = first_from(values, 0, count, cns_view_low(state, v));
+    for (uint32_t k = first > 0 ? first - 1 : 0;
+         k + 1 < count && values[k] < cns_view_high(state, v); k++) {
         int64_t gap = values[k + 1] - values[k] - 1;
         if (gap > GAP_MAX) {
             cns_lit lits[2] = {cns_view_lit_le(state, v, values[k]),
@@ -145,15 +164,24 @@ uint32_t cns_values_sort(int64_t *values, uint32_t count) {
 }
 
 uint32_t cns_values_find(const int64_t *values, uint32_t count, int64_t value) {
-    uint32_t low = 0;
-    uint32_t high = count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (values[middle] < value) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    uint32_t at = first_from(values, 0, count, value);
+    return at < count && values[at] == value ? at : UINT32_MAX;
+}
+
+uint32_t cns_values_next(const cns_state *state, cns_view v, const int64_t *values, uint32_t from,
+                         uint32_t count) {
+    int64_t low = cns_view_low(state, v);
+    int64_t high = cns_view_high(state, v);
+    if (from < count && values[from] < low) {
+        from = first_from(values, from + 1, count, low);
     }
-    return low < count && values[low] == value ? low : UINT32_MAX;
+    while (from < count && values[from] <= high) {
+        if (cns_view_has(state, v, values[from])) {
+            return from;
+        }
+        int64_t declared = cns_declared_ceiling(state, v.term, values[from] - v.offset);
+        bool hole = declared > values[from] - v.offset;
+        from = hole ? first_from(values, from + 1, count, declared + v.offset) : from + 1;
+    }
+    return count;
 }

@@ -91,5 +91,9 @@ void cns_order_by(uint32_t *order, uint32_t count, const int64_t *keys);
 uint32_t cns_values_sort(int64_t *values, uint32_t count);
 /* Index of `value` in ascending `values`, or UINT32_MAX. */
 uint32_t cns_values_find(const int64_t *values, uint32_t count, int64_t value);
+/* Index of the first of values[from .. count - 1], which ascend, that the view's domain has now;
+ * `count`: there is none. In time that grows with what it has, not with what lies in its holes. */
+uint32_t cns_values_next(const cns_state *state, cns_view v, const int64_t *values, uint32_t from,
+                         uint32_t count);
 
 #endif

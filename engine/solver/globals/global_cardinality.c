@@ -7,6 +7,7 @@
  */
 #include "solver/globals/block.h"
 #include "solver/globals/hall.h"
+#include "solver/globals/holders.h"
 
 #include <string.h>
 
@@ -14,7 +15,10 @@ typedef struct counting {
     cns_state *state;
     cns_post post;
     cns_views x;
-    int64_t *ones; /* as many as views, or as counts */
+    const int64_t *sorted; /* the values, ascending, each once */
+    uint32_t distinct;
+    cns_holders holders; /* of `sorted` */
+    int64_t *ones;       /* as many as views, or as counts */
     cns_lit *lits;
 } counting;
 
@@ -22,9 +26,11 @@ typedef struct counting {
 static bool post_count(counting *c, int64_t value, cns_view n) {
     cns_state *s = c->state;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < c->x.count; i++) {
-        if (cns_view_has(s, c->x.data[i], value)) {
-            c->lits[count++] = cns_view_lit_eq(s, c->x.data[i], value);
+    uint32_t k = cns_values_find(c->sorted, c->distinct, value);
+    for (size_t h = c->holders.start[k]; h < c->holders.start[k + 1]; h++) {
+        cns_view v = c->x.data[c->holders.view[h]];
+        if (cns_view_has(s, v, value)) { /* still */
+            c->lits[count++] = cns_view_lit_eq(s, v, value);
         }
     }
     if (!cns_view_confine(s, n, 0, count) ||
@@ -42,44 +48,38 @@ static bool post_count(counting *c, int64_t value, cns_view n) {
 static bool post_total(counting *c, const int64_t *values, cns_views counts, bool closed) {
     cns_state *s = c->state;
     cns_view *distinct = cns_scratch_create(s, counts.count, sizeof *distinct);
+    bool *seen = cns_scratch_create(s, c->distinct, sizeof *seen);
+    bool good = distinct != NULL && seen != NULL;
     uint32_t count = 0;
-    if (distinct == NULL) {
-        return false;
-    }
-    for (uint32_t k = 0; k < counts.count; k++) {
-        uint32_t j = 0;
-        while (values[j] != values[k]) {
-            j++;
-        }
-        if (j == k) {
+    for (uint32_t k = 0; good && k < counts.count; k++) {
+        bool *value = &seen[cns_values_find(c->sorted, c->distinct, values[k])];
+        if (!*value) {
             distinct[count++] = counts.data[k];
         }
+        *value = true;
     }
     cns_views terms = {distinct, count};
-    cns_status status = closed ? cns_post_linear_eq(s, c->post, c->ones, terms, c->x.count)
-                               : cns_post_linear_le(s, c->post, c->ones, terms, c->x.count);
+    if (good && closed) {
+        cns_post_linear_eq(s, c->post, c->ones, terms, c->x.count);
+    } else if (good) {
+        cns_post_linear_le(s, c->post, c->ones, terms, c->x.count);
+    }
+    cns_scratch_destroy(s, seen, c->distinct, sizeof *seen);
     cns_scratch_destroy(s, distinct, counts.count, sizeof *distinct);
-    return status == CNS_OK && cns_may_post(s);
+    return cns_may_post(s);
 }
 
-static bool confine_all(counting *c, const int64_t *values, uint32_t count) {
-    cns_state *s = c->state;
-    int64_t *sorted = cns_scratch_create(s, count, sizeof *sorted);
-    if (sorted == NULL) {
-        return false;
-    }
-    memcpy(sorted, values, count * sizeof *sorted);
-    uint32_t distinct = cns_values_sort(sorted, count);
+static bool confine_all(const counting *c) {
     bool good = true;
     for (uint32_t i = 0; good && i < c->x.count; i++) {
-        good = cns_view_confine_to(s, c->x.data[i], sorted, distinct);
+        good = cns_view_confine_to(c->state, c->x.data[i], c->sorted, c->distinct);
     }
-    cns_scratch_destroy(s, sorted, count, sizeof *sorted);
     return good;
 }
 
 static void post_all(counting *c, const int64_t *values, cns_views counts, bool closed) {
-    if (closed && !confine_all(c, values, counts.count)) {
+    if ((closed && !confine_all(c)) ||
+        !cns_holders_init(c->state, &c->holders, c->x, c->sorted, c->distinct)) {
         return;
     }
     bool once = closed;
@@ -104,15 +104,21 @@ cns_status cns_post_global_cardinality(cns_state *state, cns_post post, cns_view
     }
     uint32_t most = x.count > counts.count ? x.count : counts.count;
     counting c = {.state = state, .post = post, .x = x};
+    int64_t *sorted = cns_scratch_create(state, counts.count, sizeof *sorted);
     c.ones = cns_scratch_create(state, most, sizeof *c.ones);
     c.lits = cns_scratch_create(state, most, sizeof *c.lits);
     if (state->status == CNS_OK) {
+        memcpy(sorted, values, counts.count * sizeof *sorted);
+        c.sorted = sorted;
+        c.distinct = cns_values_sort(sorted, counts.count);
         for (uint32_t i = 0; i < most; i++) {
             c.ones[i] = 1;
         }
         post_all(&c, values, counts, closed);
+        cns_holders_deinit(state, &c.holders);
     }
     cns_scratch_destroy(state, c.lits, most, sizeof *c.lits);
     cns_scratch_destroy(state, c.ones, most, sizeof *c.ones);
+    cns_scratch_destroy(state, sorted, counts.count, sizeof *sorted);
     return state->status;
 }

@@ -6,6 +6,7 @@
  * per view says that no view before it equals it. The number of true ones is summed both ways.
  */
 #include "solver/globals/block.h"
+#include "solver/globals/holders.h"
 
 enum { VALUES_MAX = 1 << 16 }; /* of all domains together, up to which they count as narrow */
 
@@ -15,7 +16,8 @@ typedef struct distinct {
     cns_views x;
     int64_t *values; /* all that views can take, ascending */
     uint32_t value_count;
-    cns_lit *lits; /* true as often as there are distinct values */
+    cns_holders holders; /* of the values */
+    cns_lit *lits;       /* true as often as there are distinct values */
     uint32_t lit_count;
     cns_lit *clause;
 } distinct;
@@ -31,11 +33,12 @@ static bool post_any(distinct *d, cns_lit lit, uint32_t count) {
     return cns_post_clause(d->state, d->clause, count);
 }
 
-static bool name_value(distinct *d, int64_t value) {
+static bool name_value(distinct *d, uint32_t k) {
     uint32_t count = 1;
-    for (uint32_t i = 0; i < d->x.count; i++) {
-        if (cns_view_has(d->state, d->x.data[i], value)) {
-            d->clause[count++] = cns_view_lit_eq(d->state, d->x.data[i], value);
+    for (size_t h = d->holders.start[k]; h < d->holders.start[k + 1]; h++) {
+        cns_view v = d->x.data[d->holders.view[h]];
+        if (cns_view_has(d->state, v, d->values[k])) { /* still */
+            d->clause[count++] = cns_view_lit_eq(d->state, v, d->values[k]);
         }
     }
     cns_lit lit = count == 2 ? d->clause[1] : cns_new_bool(d->state);
@@ -102,11 +105,12 @@ static void post_distinct(distinct *d, bool narrow, int64_t *ones, cns_view n) {
     bool good = true;
     if (narrow) {
         collect_values(d);
+        good = cns_holders_init(d->state, &d->holders, d->x, d->values, d->value_count);
     }
     uint32_t count = narrow ? d->value_count : d->x.count;
     for (uint32_t k = 0; good && k < count; k++) {
         ones[k] = 1;
-        good = narrow ? name_value(d, d->values[k]) : name_first(d, k);
+        good = narrow ? name_value(d, k) : name_first(d, k);
     }
     if (good) {
         post_sum(d, ones, n);
@@ -134,6 +138,7 @@ cns_status cns_post_nvalue(cns_state *state, cns_post post, cns_views x, cns_vie
     d.clause = cns_scratch_create(state, (size_t)x.count + 1, sizeof *d.clause);
     if (state->status == CNS_OK) {
         post_distinct(&d, narrow, ones, n);
+        cns_holders_deinit(state, &d.holders);
     }
     cns_scratch_destroy(state, d.clause, (size_t)x.count + 1, sizeof *d.clause);
     cns_scratch_destroy(state, d.lits, most, sizeof *d.lits);
