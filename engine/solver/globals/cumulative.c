@@ -278,7 +278,7 @@ static cns_cumulative *create(cns_state *state, cns_post post, const cns_task *t
     p->capacity = capacity;
     p->tasks = cns_carve(&c, n * sizeof *tasks);
     memcpy(p->tasks, tasks, n * sizeof *tasks);
-    p->entangled = cns_tasks_entangled(tasks, n, capacity);
+    p->entangled = cns_tasks_entangled(state, tasks, n, capacity);
     p->settled = are_constant(tasks, n, capacity);
     p->now = (cns_frame){carve_values(&c, n), carve_values(&c, n), carve_values(&c, n), false};
     p->then = (cns_frame){carve_values(&c, n), carve_values(&c, n), carve_values(&c, n), false};

@@ -384,7 +384,7 @@ static cns_disjunctive *create(cns_state *state, cns_post post, const cns_task *
     p->count = n;
     p->tasks = cns_carve(&c, n * sizeof *tasks);
     memcpy(p->tasks, tasks, n * sizeof *tasks);
-    p->entangled = cns_tasks_entangled(tasks, n, cns_view_constant(0));
+    p->entangled = cns_tasks_entangled(state, tasks, n, cns_view_constant(0));
     carve_frame(&c, n, &p->now);
     carve_frame(&c, n, &p->then);
     p->key = cns_carve(&c, n * sizeof(int64_t));

@@ -4,6 +4,8 @@
  */
 #include "solver/globals/tasks.h"
 
+#include "solver/globals/block.h"
+#include "solver/globals/heap_sort.h"
 #include "solver/trail.h"
 
 /* ---- frames --------------------------------------------------------------------------------- */
@@ -79,32 +81,51 @@ void cns_task_present(cns_state *state, const cns_task *task, cns_facts *out) {
     }
 }
 
-static bool shares(cns_view a, cns_view b) {
-    return a.term >> 1 == b.term >> 1;
+typedef struct role { /* what an integer is to some task, or to all */
+    uint32_t integer;
+    uint32_t kind;
+} role;
+
+static bool by_integer(const void *a, const void *b) {
+    const role *x = a, *y = b;
+    return x->integer != y->integer ? x->integer < y->integer : x->kind < y->kind;
 }
 
-bool cns_tasks_entangled(const cns_task *tasks, uint32_t count, cns_view capacity) {
-    for (uint32_t i = 0; i < count; i++) {
-        const cns_view other[2] = {tasks[i].duration, tasks[i].demand};
-        for (uint32_t k = 0; k < 2; k++) {
-            if (other[k].term == CNS_TERM_ZERO) {
-                continue;
-            }
-            for (uint32_t j = 0; j < count; j++) {
-                if (shares(other[k], tasks[j].start) ||
-                    (k == 0 && shares(other[k], tasks[j].demand))) {
-                    return true;
-                }
-            }
-            if (shares(other[k], capacity)) {
-                return true;
-            }
-        }
-        if (capacity.term != CNS_TERM_ZERO && shares(capacity, tasks[i].start)) {
-            return true;
-        }
+static void add_role(role *roles, uint32_t *count, cns_view v, uint32_t kind) {
+    if (v.term != CNS_TERM_ZERO) {
+        roles[(*count)++] = (role){v.term >> 1, kind};
     }
-    return false;
+}
+
+bool cns_tasks_entangled(cns_state *state, const cns_task *tasks, uint32_t count,
+                         cns_view capacity) {
+    enum { START, DURATION, DEMAND, CAPACITY, KINDS };
+    uint32_t n = 0;
+    bool constant = capacity.term == CNS_TERM_ZERO;
+    for (uint32_t i = 0; constant && i < count; i++) {
+        constant = tasks[i].duration.term == CNS_TERM_ZERO && tasks[i].demand.term == CNS_TERM_ZERO;
+    }
+    if (constant) {
+        return false;
+    }
+    size_t room = (KINDS - 1) * (size_t)count + 1;
+    role *roles = cns_scratch_create(state, room, sizeof *roles);
+    if (roles == NULL) {
+        return true;
+    }
+    add_role(roles, &n, capacity, CAPACITY);
+    for (uint32_t i = 0; i < count; i++) {
+        add_role(roles, &n, tasks[i].start, START);
+        add_role(roles, &n, tasks[i].duration, DURATION);
+        add_role(roles, &n, tasks[i].demand, DEMAND);
+    }
+    cns_heap_sort(roles, n, sizeof *roles, by_integer);
+    bool entangled = false;
+    for (uint32_t k = 1; k < n && !entangled; k++) {
+        entangled = roles[k].integer == roles[k - 1].integer && roles[k].kind != roles[k - 1].kind;
+    }
+    cns_scratch_destroy(state, roles, room, sizeof *roles);
+    return entangled;
 }
 
 /* ---- sorting -------------------------------------------------------------------------------- */

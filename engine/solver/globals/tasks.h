@@ -52,9 +52,11 @@ void cns_frame_until(cns_state *state, const cns_frame *frame, const cns_task *t
 void cns_task_lasts(cns_state *state, const cns_task *task, int64_t length, cns_facts *out);
 void cns_task_present(cns_state *state, const cns_task *task, cns_facts *out);
 
-/* Whether raising a start could lengthen a task, shorten the capacity and so on: whether any view
- * but a start shares its integer with another one. Then bounds are read anew after a deduction. */
-bool cns_tasks_entangled(const cns_task *tasks, uint32_t count, cns_view capacity);
+/* Whether raising a start could lengthen a task, shorten the capacity and so on: whether an integer
+ * is one of a task's views and the capacity in two ways. Then bounds are read anew after a
+ * deduction. True, too, with the state's status set, when memory gave out. */
+bool cns_tasks_entangled(cns_state *state, const cns_task *tasks, uint32_t count,
+                         cns_view capacity);
 
 /* Sorts numbers by key, ascending; quick when they nearly are. */
 void cns_sort_numbers(uint32_t *numbers, uint32_t count, const int64_t *key);
