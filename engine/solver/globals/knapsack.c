@@ -9,6 +9,8 @@
  */
 #include <string.h>
 
+#include "solver/globals/block.h"
+#include "solver/globals/heap_sort.h"
 #include "solver/globals/tasks.h"
 #include "solver/wide.h"
 
@@ -162,20 +164,37 @@ static bool fits(const cns_state *s, cns_views x, const int64_t *weights, const 
            most_profit * (sum_weight + w) < CNS_WIDE_LIMIT / 4;
 }
 
-static bool worse(const knapsack *k, uint32_t i, uint32_t j) {
-    cns_wide a = (cns_wide)k->profits[i] * k->weights[j];
-    cns_wide b = (cns_wide)k->profits[j] * k->weights[i];
-    return a != b ? a < b : i < j;
+typedef struct item {
+    int64_t weight, profit;
+    uint32_t number;
+} item;
+
+static bool worse(const void *a, const void *b) {
+    const item *x = a, *y = b;
+    bool x_is_nothing = x->weight == 0 && x->profit == 0;
+    bool y_is_nothing = y->weight == 0 && y->profit == 0;
+    if (x_is_nothing != y_is_nothing) { /* else it would tie with all */
+        return y_is_nothing;
+    }
+    cns_wide left = (cns_wide)x->profit * y->weight;
+    cns_wide right = (cns_wide)y->profit * x->weight;
+    return left != right ? left < right : x->number < y->number;
 }
 
-static void sort_by_ratio(knapsack *k) {
-    for (uint32_t i = 0; i < k->count; i++) {
-        uint32_t at = i;
-        for (; at > 0 && worse(k, i, k->by_ratio[at - 1]); at--) {
-            k->by_ratio[at] = k->by_ratio[at - 1];
-        }
-        k->by_ratio[at] = i;
+static bool sort_by_ratio(cns_state *state, knapsack *k) {
+    item *items = cns_scratch_create(state, k->count, sizeof *items);
+    if (items == NULL) {
+        return false;
     }
+    for (uint32_t i = 0; i < k->count; i++) {
+        items[i] = (item){k->weights[i], k->profits[i], i};
+    }
+    cns_heap_sort(items, k->count, sizeof *items, worse);
+    for (uint32_t i = 0; i < k->count; i++) {
+        k->by_ratio[i] = items[i].number;
+    }
+    cns_scratch_destroy(state, items, k->count, sizeof *items);
+    return true;
 }
 
 static cns_status post_combined(cns_state *state, cns_post post, cns_views x,
@@ -201,7 +220,10 @@ static cns_status post_combined(cns_state *state, cns_post post, cns_views x,
     k->x[n + 1] = profit;
     memcpy(k->weights, weights, n * sizeof(int64_t));
     memcpy(k->profits, profits, n * sizeof(int64_t));
-    sort_by_ratio(k);
+    if (!sort_by_ratio(state, k)) {
+        cns_context_free(state->context, k, size, CNS_ALIGN_DEFAULT);
+        return state->status;
+    }
     cns_status status = cns_attach(state, &k->base);
     for (uint32_t i = 0; status == CNS_OK && i < n + 2; i++) {
         if (k->x[i].term != CNS_TERM_ZERO && !cns_watch_bounds(state, k->x[i], &k->base, i)) {
