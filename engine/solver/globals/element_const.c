@@ -258,12 +258,14 @@ static cns_status post_clauses(cns_state *s, cns_post post, cns_view index, cons
             cns_post_implied(s, post, (cns_lit[]){at ^ 1, is}, 2);
         }
     }
+    uint32_t order[CLAUSES_MAX], spare[CLAUSES_MAX], k = 0;
+    sort_positions(order, spare, values, count);
     int64_t high = cns_view_high(s, z);
     for (int64_t v = cns_view_low(s, z); v <= high && cns_post_matters(s, post); v++) {
         uint32_t n = 1;
-        for (uint32_t i = 0; i < count; i++) {
-            if (values[i] == v && cns_view_has(s, index, i)) {
-                clause[n++] = cns_view_lit_eq(s, index, i);
+        for (; k < count && values[order[k]] <= v; k++) {
+            if (values[order[k]] == v && cns_view_has(s, index, order[k])) {
+                clause[n++] = cns_view_lit_eq(s, index, order[k]);
             }
         }
         if (cns_view_has(s, z, v)) {
