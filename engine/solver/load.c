@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LOAD_TICKS 15 /* about, for each argument of a constraint */
+#define RANGES_TO_COPY 64
 
 static void end_batch(cns_loader *l);
 
@@ -79,11 +80,24 @@ static void image_range(domain d, int32_t sign, int64_t offset, uint32_t k, int6
     }
 }
 
+/* Whether `other` is a single range that has all of `own`. */
+static bool covers(domain other, int32_t sign, int64_t offset, domain own) {
+    int64_t r[2];
+    if (other.count != 1) {
+        return false;
+    }
+    image_range(other, sign, offset, 0, r);
+    return r[0] <= low_of(own) && r[1] >= high_of(own);
+}
+
 /* Narrows the domain of `root` to what sign * x + offset may be. An empty one makes the state
  * fail, and leaves the domain. */
 static bool intersect(cns_loader *l, cns_var root, domain other, int32_t sign, int64_t offset) {
     cns_state *s = l->state;
     domain own = domain_of(l, root);
+    if (covers(other, sign, offset, own)) {
+        return true;
+    }
     uint32_t room = own.count + other.count;
     int64_t *out = cns_context_alloc(s->context, room * 2 * sizeof *out, CNS_ALIGN_DEFAULT);
     if (out == NULL) {
@@ -175,6 +189,13 @@ static bool is_loaded(const cns_loader *l, cns_var root) {
     return l->lits[root] != CNS_LIT_NONE || l->views[root].term != CNS_TERM_NONE;
 }
 
+/* Whether a variable should rather be the root of another one than its alias: a Boolean has a
+ * literal, and a domain of many ranges would be copied with each alias that is tied to it. */
+static bool must_stay(domain one, domain other) {
+    return (is_boolean(one) && !is_boolean(other)) ||
+           (!is_boolean(other) && one.count > RANGES_TO_COPY && other.count < one.count);
+}
+
 /* x = sign * y + offset from now on; false: not as an alias (or memory gave out, or failed). */
 static bool unite(cns_loader *l, uint32_t origin, cns_var x, cns_var y, int32_t sign,
                   int64_t offset) {
@@ -188,7 +209,7 @@ static bool unite(cns_loader *l, uint32_t origin, cns_var x, cns_var y, int32_t 
     if (from == to) {
         return s == 1 && o == 0;
     }
-    if (is_boolean(domain_of(l, from)) && !is_boolean(domain_of(l, to))) {
+    if (must_stay(domain_of(l, from), domain_of(l, to))) {
         from = b.root; /* B = s * A - s * o */
         to = a.root;
         o = -s * o;
