@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define DENSE_SPAN 1024
+#define FAR 32 /* atoms in a list of many, after which a place is worth remembering */
 
 static inline int64_t declared_low(const cns_int *x) {
     return x->ranges[0];
@@ -140,23 +141,74 @@ static void index_atom(cns_state *s, uint32_t n) {
     x->dense[s->kind[n] == CNS_BOOL_EQ ? index + x->dense_span : index] = n;
 }
 
-/* The atom that n goes behind (0: it is the first), by index where the next one is near, else from
- * the nearest of the known places. */
-static uint32_t predecessor(const cns_state *s, const cns_int *x, const cns_atom_list *list,
-                            int64_t value, uint8_t kind) {
-    if (x->dense_span != 0) {
-        const uint32_t *dense = x->dense + (kind == CNS_BOOL_EQ ? x->dense_span : 0);
-        for (int64_t i = value - x->dense_base - 1; i >= 0; i--) {
-            if (dense[i] != 0) {
-                return dense[i];
-            }
+/* The place that is next below `value`, or the first one; requires: there is one. */
+static uint32_t near_place(const cns_state *s, const cns_places *places, int64_t value) {
+    uint32_t low = 0;
+    uint32_t high = places->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (s->atoms[places->data[middle]].value < value) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        return 0;
     }
-    const uint32_t starts[] = {list->low, list->high, list->recent, list->last};
+    return low > 0 ? low - 1 : 0;
+}
+
+/* Lets later atoms begin their way at atom n. Without memory for it, the way stays long. */
+static void add_place(cns_state *s, cns_int *x, uint32_t n, uint8_t kind) {
+    cns_context *context = s->context;
+    if (x->places == NULL) {
+        x->places = cns_context_calloc(context, 2 * sizeof *x->places);
+    }
+    cns_places *places = x->places == NULL ? NULL : &x->places[kind == CNS_BOOL_EQ];
+    if (places != NULL && places->count == places->capacity) {
+        uint32_t capacity = 2 * places->capacity + 16;
+        uint32_t *grown = cns_context_realloc(
+            context, places->data, places->capacity * sizeof *grown, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return;
+        }
+        places->data = grown;
+        places->capacity = capacity;
+    }
+    if (places == NULL) {
+        return;
+    }
+    int64_t value = s->atoms[n].value;
+    uint32_t at = places->count == 0 ? 0 : near_place(s, places, value);
+    while (at < places->count && s->atoms[places->data[at]].value < value) {
+        at++;
+    }
+    if (at < places->count && places->data[at] == n) {
+        return;
+    }
+    memmove(places->data + at + 1, places->data + at, (places->count - at) * sizeof *places->data);
+    places->data[at] = n;
+    places->count++;
+}
+
+void cns_forget_places(cns_state *s, cns_int *x) {
+    for (int k = 0; x->places != NULL && k < 2; k++) {
+        cns_context_free(s->context, x->places[k].data,
+                         x->places[k].capacity * sizeof *x->places[k].data, CNS_ALIGN_DEFAULT);
+    }
+    cns_context_free(s->context, x->places, 2 * sizeof *x->places, CNS_ALIGN_DEFAULT);
+    x->places = NULL;
+}
+
+/* The atom in the list that is nearest to the value, of those that are known. */
+static uint32_t near_atom(const cns_state *s, const cns_int *x, const cns_atom_list *list,
+                          int64_t value, uint8_t kind) {
+    uint32_t starts[] = {list->low, list->high, list->recent, list->last, 0};
+    const cns_places *places = x->places == NULL ? NULL : &x->places[kind == CNS_BOOL_EQ];
+    if (places != NULL && places->count > 0) {
+        starts[4] = places->data[near_place(s, places, value)];
+    }
     uint32_t best = list->first;
     uint64_t distance = UINT64_MAX;
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 5; k++) {
         if (starts[k] != 0) {
             int64_t away = s->atoms[starts[k]].value - value;
             uint64_t size = away < 0 ? 0 - (uint64_t)away : (uint64_t)away;
@@ -166,14 +218,37 @@ static uint32_t predecessor(const cns_state *s, const cns_int *x, const cns_atom
             }
         }
     }
-    while (best != 0 && s->atoms[best].value > value) {
-        best = s->atoms[best].previous;
+    return best;
+}
+
+/* The atom that n goes behind (0: it is the first), by index where the next one is near, else on a
+ * way from the nearest of the known places. A long way leaves places behind. */
+static uint32_t predecessor(cns_state *s, cns_int *x, const cns_atom_list *list, int64_t value,
+                            uint8_t kind) {
+    if (x->dense_span != 0) {
+        const uint32_t *dense = x->dense + (kind == CNS_BOOL_EQ ? x->dense_span : 0);
+        for (int64_t i = value - x->dense_base - 1; i >= 0; i--) {
+            if (dense[i] != 0) {
+                return dense[i];
+            }
+        }
+        return 0;
+    }
+    uint32_t best = near_atom(s, x, list, value, kind);
+    uint32_t steps = 0;
+    for (; best != 0 && s->atoms[best].value > value; best = s->atoms[best].previous) {
+        if (++steps % FAR == 0) {
+            add_place(s, x, best, kind);
+        }
     }
     if (best == 0) {
         return 0;
     }
     for (uint32_t next; (next = s->atoms[best].next) != 0 && s->atoms[next].value < value;) {
         best = next;
+        if (++steps % FAR == 0) {
+            add_place(s, x, best, kind);
+        }
     }
     return best;
 }
@@ -416,6 +491,7 @@ static void unlink_atom(cns_state *s, uint32_t n) {
     list->low = list->low == n ? atom->previous : list->low;
     list->high = list->high == n ? atom->next : list->high;
     list->recent = 0;
+    cns_forget_places(s, x);
     if (x->dense_span != 0) {
         uint64_t index = (uint64_t)(atom->value - x->dense_base);
         x->dense[s->kind[n] == CNS_BOOL_EQ ? index + x->dense_span : index] = 0;

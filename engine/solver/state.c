@@ -237,6 +237,7 @@ void cns_state_deinit(cns_state *s) {
         release(s, s->holes[k].data, s->holes[k].capacity * sizeof(cns_wake));
         release(s, (void *)s->ints[k].ranges, s->ints[k].range_count * 2 * sizeof(int64_t));
         release(s, s->ints[k].dense, s->ints[k].dense_span * 2 * sizeof(uint32_t));
+        cns_forget_places(s, &s->ints[k]);
     }
     free_tables(s, bool_tables, s->bool_sizes, TABLE_COUNT(bool_tables));
     free_tables(s, int_tables, s->int_sizes, TABLE_COUNT(int_tables));

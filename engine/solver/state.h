@@ -145,8 +145,14 @@ typedef struct cns_atom_list {
     uint32_t recent;      /* where the last one was inserted: a hint */
 } cns_atom_list;
 
+typedef struct cns_places { /* some atoms of a long list, by value */
+    uint32_t *data;
+    uint32_t count, capacity;
+} cns_places;
+
 typedef struct cns_int {
     cns_atom_list ge, eq;
+    cns_places *places;    /* two, for `ge` and `eq`; NULL: the lists are short, or `dense` */
     int64_t dense_base;    /* value of dense[0] */
     uint32_t dense_span;   /* values that have a place in `dense`; 0: atoms are in the hash map */
     uint32_t range_count;  /* of the declared domain; 1: no holes */

@@ -14,6 +14,8 @@ uint32_t cns_find_move(const cns_state *state, cns_term term, int64_t value);
 int64_t cns_weakest_bound(const cns_state *state, cns_term term, int64_t bound);
 /* The least value of the declared domain that is at least `bound`; INT64_MAX: none. */
 int64_t cns_declared_ceiling(const cns_state *state, cns_term term, int64_t bound);
+/* Frees x->places. */
+void cns_forget_places(cns_state *state, cns_int *x);
 /* Forgets what is queued for propagation. */
 void cns_clear_queues(cns_state *state);
 bool cns_grow_moves(cns_state *state);
