@@ -39,12 +39,47 @@ static uint32_t admitted(cns_state *state, cns_views x, int64_t *rows, uint32_t 
     return kept;
 }
 
-/* Numbers the values of column i, which are appended to `values`. */
+/* Numbers the values of column i, which lie within low .. low + span - 1, by a list of those. */
+static uint32_t number_close(cns_state *state, const cns_rows *rows, const int64_t *cells,
+                             uint32_t i, int64_t low, uint32_t span, int64_t *values) {
+    uint32_t arity = rows->x.count;
+    uint32_t count = 0;
+    uint32_t *number = cns_scratch_create(state, span, sizeof *number);
+    if (number == NULL) {
+        return 0;
+    }
+    for (uint32_t r = 0; r < rows->count; r++) {
+        number[cells[(size_t)r * arity + i] - low] = 1;
+    }
+    for (uint32_t k = 0; k < span; k++) {
+        if (number[k] != 0) {
+            values[count] = low + k;
+            number[k] = count++;
+        }
+    }
+    for (uint32_t r = 0; r < rows->count && cns_poll_round(state, r); r++) {
+        size_t cell = (size_t)r * arity + i;
+        rows->row[cell] = number[cells[cell] - low];
+    }
+    cns_scratch_destroy(state, number, span, sizeof *number);
+    return count;
+}
+
+/* Numbers the values of column i, which are appended to `values`; those that lie close together
+ * without sorting them. */
 static uint32_t number_column(cns_state *state, const cns_rows *rows, const int64_t *cells,
                               uint32_t i, int64_t *values) {
     uint32_t arity = rows->x.count;
+    int64_t low = INT64_MAX;
+    int64_t high = INT64_MIN;
     for (uint32_t r = 0; r < rows->count; r++) {
-        values[r] = cells[(size_t)r * arity + i];
+        int64_t value = cells[(size_t)r * arity + i];
+        values[r] = value;
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+    }
+    if (rows->count > 0 && high - low < 2 * (int64_t)rows->count) {
+        return number_close(state, rows, cells, i, low, (uint32_t)(high - low) + 1, values);
     }
     uint32_t count = cns_values_sort(values, rows->count);
     for (uint32_t r = 0; r < rows->count && cns_poll_round(state, r); r++) {
