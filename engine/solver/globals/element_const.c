@@ -225,14 +225,41 @@ static void merge_runs(const int64_t *values, const uint32_t *from, uint32_t *to
     }
 }
 
+/* Positions by value, ties by position, of values within low .. low + span - 1, which are no more
+ * than positions: each is put where those of its value begin. */
+static void place_positions(uint32_t *order, uint32_t *begin, const int64_t *values, uint32_t count,
+                            int64_t low, uint32_t span) {
+    uint32_t before = 0;
+    memset(begin, 0, span * sizeof *begin);
+    for (uint32_t i = 0; i < count; i++) {
+        begin[values[i] - low]++;
+    }
+    for (uint32_t k = 0; k < span; k++) {
+        uint32_t next = before + begin[k];
+        begin[k] = before;
+        before = next;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        order[begin[values[i] - low]++] = i;
+    }
+}
+
 /* By value, ties by position. A merge sort, since a heap's steps miss the cache in large arrays. */
 static void sort_positions(uint32_t *order, uint32_t *spare, const int64_t *values,
                            uint32_t count) {
-    uint32_t *from = order;
-    uint32_t *to = spare;
+    int64_t low = values[0];
+    int64_t high = values[0];
     for (uint32_t i = 0; i < count; i++) {
         order[i] = i;
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
     }
+    if ((uint64_t)high - (uint64_t)low < count) {
+        place_positions(order, spare, values, count, low, (uint32_t)(high - low) + 1);
+        return;
+    }
+    uint32_t *from = order;
+    uint32_t *to = spare;
     for (uint32_t width = 1; width<count; width = width> count / 2 ? count : 2 * width) {
         merge_runs(values, from, to, width, count);
         uint32_t *sorted = to;
