@@ -13,7 +13,7 @@
 #include "solver/globals/block.h"
 #include "solver/globals/layers.h"
 
-enum { FIRST_NODE = 0, LAST_NODE = 1 };
+enum { FIRST_NODE = 0, LAST_NODE = 1, FEW = 32 };
 
 typedef struct out_list { /* the edges of a node within its layer */
     uint32_t node, start, count;
@@ -27,6 +27,7 @@ typedef struct reducer {
     bool *alive;        /* by node: leads to the last one (then: is reached from the first) */
     out_list *lists;    /* scratch of a layer */
     cns_mdd_edge *copy; /* scratch of a layer */
+    uint32_t *begin;    /* the same */
 } reducer;
 
 static int compare_edges(const void *a, const void *b) {
@@ -62,6 +63,56 @@ static bool clip(const cns_state *state, cns_view v, cns_mdd_edge *edge) {
     return edge->low <= edge->high;
 }
 
+/* Few at a time: edges of one node, by where they lead and then by range. */
+static void insert_edges(cns_mdd_edge *edges, uint32_t count) {
+    for (uint32_t e = 1; e < count; e++) {
+        cns_mdd_edge edge = edges[e];
+        uint32_t k = e;
+        for (; k > 0 && compare_edges(&edge, &edges[k - 1]) < 0; k--) {
+            edges[k] = edges[k - 1];
+        }
+        edges[k] = edge;
+    }
+}
+
+/* Sorts edges: those of a layer whose nodes have numbers close together, as an unrolled automaton
+ * has them, are first put where the ones of their node begin. */
+static void sort_edges(reducer *r, cns_mdd_edge *edges, uint32_t count) {
+    uint32_t low = UINT32_MAX;
+    uint32_t high = 0;
+    for (uint32_t e = 0; e < count; e++) {
+        low = edges[e].from < low ? edges[e].from : low;
+        high = edges[e].from > high ? edges[e].from : high;
+    }
+    if (count < 2 || high - low >= count) {
+        qsort(edges, count, sizeof *edges, compare_edges);
+        return;
+    }
+    uint32_t *begin = r->begin; /* by node, from `low` on */
+    memset(begin, 0, (high - low + (size_t)1) * sizeof *begin);
+    for (uint32_t e = 0; e < count; e++) {
+        begin[edges[e].from - low]++;
+    }
+    for (uint32_t k = 0, before = 0; k <= high - low; k++) {
+        uint32_t next = before + begin[k];
+        begin[k] = before;
+        before = next;
+    }
+    for (uint32_t e = 0; e < count; e++) {
+        r->copy[begin[edges[e].from - low]++] = edges[e];
+    }
+    memcpy(edges, r->copy, count * sizeof *edges);
+    for (uint32_t e = 0; e < count;) { /* begins have become ends */
+        uint32_t end = begin[edges[e].from - low];
+        if (end - e <= FEW) {
+            insert_edges(edges + e, end - e);
+        } else {
+            qsort(edges + e, end - e, sizeof *edges, compare_edges);
+        }
+        e = end;
+    }
+}
+
 /* Keeps the edges of layer k that may be taken, sorted, those that touch as one. */
 static void tidy_layer(reducer *r, uint32_t k) {
     cns_mdd_edge *edges = r->layers.edges + r->layers.start[k];
@@ -73,7 +124,7 @@ static void tidy_layer(reducer *r, uint32_t k) {
             edges[kept++] = edge;
         }
     }
-    qsort(edges, kept, sizeof *edges, compare_edges);
+    sort_edges(r, edges, kept);
     uint32_t count = 0;
     for (uint32_t e = 0; e < kept; e++) {
         cns_mdd_edge *last = count > 0 ? edges + count - 1 : NULL;
@@ -220,6 +271,7 @@ cns_status cns_post_mdd(cns_state *state, cns_post post, cns_views x, const cns_
     r.alive = cns_scratch_create(state, node_count, sizeof(bool));
     r.lists = cns_scratch_create(state, width, sizeof(out_list));
     r.copy = cns_scratch_create(state, width, sizeof *edges);
+    r.begin = cns_scratch_create(state, width, sizeof *r.begin);
     if (state->status == CNS_OK) {
         memcpy(r.layers.edges, edges, total * sizeof *edges);
         for (uint32_t k = 0; k < x.count; k++) {
@@ -227,6 +279,7 @@ cns_status cns_post_mdd(cns_state *state, cns_post post, cns_views x, const cns_
         }
         reduce_and_post(&r);
     }
+    cns_scratch_destroy(state, r.begin, width, sizeof *r.begin);
     cns_scratch_destroy(state, r.copy, width, sizeof *edges);
     cns_scratch_destroy(state, r.lists, width, sizeof(out_list));
     cns_scratch_destroy(state, r.alive, node_count, sizeof(bool));

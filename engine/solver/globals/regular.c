@@ -19,6 +19,7 @@ typedef struct unrolling {
     const int64_t *next;
     uint32_t *node[2]; /* by state: its node in this layer and the next; UINT32_MAX: not reached */
     bool *accepting;
+    int64_t *possible; /* symbols of the layer */
     uint32_t *layer_start;
     uint32_t node_count;
     cns_mdd_edge *edges;
@@ -51,20 +52,29 @@ static bool add_edge(unrolling *u, uint32_t k, uint32_t from, uint32_t to, int64
     return true;
 }
 
-static bool unroll_state(unrolling *u, uint32_t k, int64_t q) {
-    cns_view v = u->x.data[k];
-    uint32_t from = u->node[k & 1][q];
+static uint32_t list_symbols(const unrolling *u, cns_view v) {
     int64_t high = cns_view_high(u->state, v);
+    uint32_t count = 0;
+    for (int64_t s = cns_view_low(u->state, v); s <= high; s++) {
+        if (cns_view_has(u->state, v, s)) {
+            u->possible[count++] = s;
+        }
+    }
+    return count;
+}
+
+/* `count` symbols are possible in layer k. */
+static bool unroll_state(unrolling *u, uint32_t k, int64_t q, uint32_t count) {
+    uint32_t from = u->node[k & 1][q];
+    const int64_t *next = u->next + (q - 1) * u->symbols - 1;
     if (!cns_poll(u->state)) {
         return false;
     }
-    for (int64_t s = cns_view_low(u->state, v); s <= high; s++) {
-        u->state->ticks++;
-        if (!cns_view_has(u->state, v, s)) {
-            continue;
-        }
-        uint32_t to = target_node(u, k, u->next[(q - 1) * u->symbols + s - 1]);
-        if (to != UINT32_MAX && !add_edge(u, k, from, to, s)) {
+    u->state->ticks += count;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t symbol = u->possible[i];
+        uint32_t to = target_node(u, k, next[symbol]);
+        if (to != UINT32_MAX && !add_edge(u, k, from, to, symbol)) {
             return false;
         }
     }
@@ -79,8 +89,9 @@ static bool unroll(unrolling *u, int64_t start) {
     for (uint32_t k = 0; k < u->x.count; k++) {
         memset(u->node[(k + 1) & 1], 0xff, row);
         u->layer_start[k] = u->edge_count;
+        uint32_t count = list_symbols(u, u->x.data[k]);
         for (int64_t q = 1; q <= u->states; q++) {
-            if (u->node[k & 1][q] != UINT32_MAX && !unroll_state(u, k, q)) {
+            if (u->node[k & 1][q] != UINT32_MAX && !unroll_state(u, k, q, count)) {
                 return false;
             }
         }
@@ -101,6 +112,7 @@ cns_status cns_post_regular(cns_state *state, cns_post post, cns_views x, int64_
     unrolling u = {.state = state, .x = x, .states = states, .symbols = symbols, .next = next};
     u.node[0] = cns_scratch_create(state, 2 * rows, sizeof(uint32_t));
     u.accepting = cns_scratch_create(state, rows, sizeof(bool));
+    u.possible = cns_scratch_create(state, (size_t)symbols, sizeof *u.possible);
     u.layer_start = cns_scratch_create(state, (size_t)x.count + 1, sizeof(uint32_t));
     if (state->status == CNS_OK) {
         u.node[1] = u.node[0] + rows;
@@ -117,6 +129,7 @@ cns_status cns_post_regular(cns_state *state, cns_post post, cns_views x, int64_
     }
     cns_context_free(state->context, u.edges, u.edge_capacity * sizeof *u.edges, CNS_ALIGN_DEFAULT);
     cns_scratch_destroy(state, u.layer_start, (size_t)x.count + 1, sizeof(uint32_t));
+    cns_scratch_destroy(state, u.possible, (size_t)symbols, sizeof *u.possible);
     cns_scratch_destroy(state, u.accepting, rows, sizeof(bool));
     cns_scratch_destroy(state, u.node[0], 2 * rows, sizeof(uint32_t));
     return state->status;
