@@ -26,7 +26,7 @@ static inline uint32_t clause_words(uint32_t size) {
 
 static bool watch(cns_state *s, cns_lit lit, cns_watch w) {
     cns_watches *list = &s->watches[lit];
-    if (!cns_grow(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
+    if (!cns_grow_short(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
         return false;
     }
     list->data[list->count++] = w;

@@ -70,7 +70,7 @@ cns_status cns_attach(cns_state *s, cns_propagator *p) {
 
 static bool add_wake(cns_state *s, cns_wakes *list, cns_wake wake) {
     if (!cns_poll(s) ||
-        !cns_grow(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
+        !cns_grow_short(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
         return false;
     }
     list->data[list->count++] = wake;
@@ -166,7 +166,7 @@ static inline uint32_t other_watch(const cns_state *s, const cns_clause *c) {
 static bool push_watch(cns_state *s, cns_lit lit, cns_watch watch) {
     cns_watches *list = &s->watches[lit];
     if (list->count == list->capacity &&
-        !cns_grow(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
+        !cns_grow_short(s, &list->data, sizeof *list->data, &list->capacity, list->count + 1)) {
         return false;
     }
     list->data[list->count++] = watch;

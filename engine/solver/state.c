@@ -29,17 +29,26 @@ static bool grow_to(cns_state *s, void *array, size_t element, uint32_t *capacit
     return true;
 }
 
-bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uint32_t need) {
+static bool grow_by(cns_state *s, void *array, size_t element, uint32_t *capacity, uint32_t need,
+                    uint32_t least) {
     if (need <= *capacity) {
         return true;
     }
-    uint64_t wanted = (uint64_t)*capacity + *capacity / 2 + 16;
+    uint64_t wanted = (uint64_t)*capacity + *capacity / 2 + least;
     wanted = wanted < need ? need : wanted;
     if (wanted > UINT32_MAX / 2) {
         s->status = cns_fail(s->context, CNS_E_LIMIT, "the solver has more than 2^31 elements");
         return false;
     }
     return grow_to(s, array, element, capacity, (uint32_t)wanted);
+}
+
+bool cns_grow(cns_state *s, void *array, size_t element, uint32_t *capacity, uint32_t need) {
+    return grow_by(s, array, element, capacity, need, 16);
+}
+
+bool cns_grow_short(cns_state *s, void *array, size_t element, uint32_t *capacity, uint32_t need) {
+    return grow_by(s, array, element, capacity, need, 3);
 }
 
 static bool is_set(const _Atomic bool *flag) {
@@ -114,7 +123,7 @@ _Static_assert(TABLE_COUNT(int_tables) == CNS_INT_TABLES, "as many as there are"
  * `capacity`, which is the size of all once every one has grown. */
 static bool grow_tables(cns_state *s, const cns_table *tables, uint32_t *sizes, size_t count,
                         uint32_t *capacity) {
-    uint64_t wanted = (uint64_t)*capacity * 2 + 64;
+    uint64_t wanted = (uint64_t)*capacity + *capacity / 2 + 64;
     if (wanted > (UINT32_C(1) << 30)) {
         s->status = cns_fail(s->context, CNS_E_LIMIT, "the solver has more than 2^30 literals");
         return false;

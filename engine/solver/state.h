@@ -379,6 +379,9 @@ cns_status cns_state_check(cns_state *state);
 
 /* Grows an array to hold `need` elements; false, with state->status set, when memory gave out. */
 bool cns_grow(cns_state *state, void *array, size_t element, uint32_t *capacity, uint32_t need);
+/* The same for one of very many arrays, most of them short. */
+bool cns_grow_short(cns_state *state, void *array, size_t element, uint32_t *capacity,
+                    uint32_t need);
 bool cns_facts_push(cns_state *state, cns_facts *facts, cns_fact fact);
 /* Behind work that the search can do without: memory that gave out in it, or a limit of memory, is
  * no failure. False: the state has another one. */
