@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "solver/model_kind.h"
+#include "solver/model_share.h"
 
 enum { MODEL_LIMIT = INT32_MAX, FIRST_CAPACITY = 16 };
 
@@ -72,6 +73,7 @@ void cns_model_deinit(cns_model *model) {
     RELEASE(model, ints, int);
     RELEASE(model, text, text);
     RELEASE(model, constant_slots, constant);
+    cns_share_deinit(model);
     RELEASE(model, hints, hint);
     RELEASE(model, hinted, hint);
     *model = (cns_model){.context = model->context};
@@ -289,13 +291,30 @@ cns_status cns_model_mark_output(cns_model *model, cns_var var) {
 
 /* ---- constraints ---------------------------------------------------------------------------- */
 
-static cns_status reserve_constraint(cns_model *model, const cns_constraint *c, const char **name) {
+/* What is found of an array of integers before it is appended. */
+typedef struct repeat {
+    cns_model_span span; /* count 0: the model does not have it */
+    uint64_t hash;
+} repeat;
+
+static void find_repeats(const cns_model *model, const cns_constraint *c, repeat found[4]) {
+    for (int k = 0; k < 4; k++) {
+        found[k] = (repeat){{0, 0}, 0};
+        if (c->i_count[k] >= CNS_SHARE_LEAST) {
+            found[k].hash = cns_share_hash(c->i[k], c->i_count[k]);
+            found[k].span = cns_share_find(model, c->i[k], c->i_count[k], found[k].hash);
+        }
+    }
+}
+
+static cns_status reserve_constraint(cns_model *model, const cns_constraint *c,
+                                     const repeat found[4], const char **name) {
     size_t vars = 0, ints = 0; /* eight arrays of at most 2^31 elements */
+    cns_status status = RESERVE(model, constraints, constraint, 1);
     for (int k = 0; k < 4; k++) {
         vars += c->v_count[k];
-        ints += c->i_count[k];
+        ints += found[k].span.count == 0 ? c->i_count[k] : 0;
     }
-    cns_status status = RESERVE(model, constraints, constraint, 1);
     if (status == CNS_OK) {
         status = RESERVE(model, vars, var, vars);
     }
@@ -308,13 +327,28 @@ static cns_status reserve_constraint(cns_model *model, const cns_constraint *c, 
     return status;
 }
 
+static cns_model_span share_ints(cns_model *model, const int64_t *ints, size_t count,
+                                 const repeat *found) {
+    if (found->span.count != 0) {
+        return found->span;
+    }
+    cns_model_span span = append_ints(model, ints, count);
+    /* Without memory for it, the next one is appended, too. */
+    if (count >= CNS_SHARE_LEAST && cns_share_reserve(model) == CNS_OK) {
+        cns_share_add(model, span, found->hash);
+    }
+    return span;
+}
+
 cns_status cns_model_add(cns_model *model, const cns_constraint *constraint) {
     cns_status status = cns_model_check(model, constraint);
     if (status != CNS_OK) {
         return status;
     }
     const char *name = constraint->name;
-    status = reserve_constraint(model, constraint, &name);
+    repeat found[4];
+    find_repeats(model, constraint, found);
+    status = reserve_constraint(model, constraint, found, &name);
     if (status != CNS_OK) {
         return status;
     }
@@ -328,7 +362,7 @@ cns_status cns_model_add(cns_model *model, const cns_constraint *constraint) {
     };
     for (int k = 0; k < 4; k++) {
         c->v[k] = append_vars(model, constraint->v[k], constraint->v_count[k]);
-        c->i[k] = append_ints(model, constraint->i[k], constraint->i_count[k]);
+        c->i[k] = share_ints(model, constraint->i[k], constraint->i_count[k], &found[k]);
     }
     return CNS_OK;
 }

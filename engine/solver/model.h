@@ -27,6 +27,11 @@ typedef struct cns_model_span {
     uint32_t start, count;
 } cns_model_span;
 
+typedef struct cns_shared { /* of model_share.c */
+    uint64_t hash;
+    cns_model_span span; /* in `ints`; count 0: an empty slot */
+} cns_shared;
+
 typedef struct cns_model_constraint {
     uint8_t kind;      /* cns_constraint_kind */
     uint8_t condition; /* cns_reification */
@@ -55,7 +60,9 @@ typedef struct cns_model {
     uint32_t var_count, var_capacity;
     int64_t *ints; /* pool of integer arguments */
     uint32_t int_count, int_capacity;
-    char *text; /* names, each ended by 0; the first is empty */
+    cns_shared *shared; /* open addressing: long arguments, which are kept once */
+    uint32_t shared_count, shared_capacity;
+    char *text;        /* names, each ended by 0; the first is empty */
     uint32_t text_count, text_capacity;
     uint32_t *constant_slots; /* open addressing: variables made by cns_model_constant */
     uint32_t constant_count, constant_capacity;

@@ -777,11 +777,44 @@ START_TEST(work_grows_with_the_model) {
 }
 END_TEST
 
+/* Tables of which all are one of two, which differ in one cell. */
+START_TEST(arguments_that_repeat_are_kept_once) {
+    enum { WIDTH = 3, CELLS = 900, TABLES = 100 };
+    cns_context *context = support_context();
+    maker m;
+    support_status(context, CNS_OK, cns_solver_create(context, NULL, &m.solver));
+    cns_rng_seed(&m.rng, 1);
+    cns_var *x = new_ints(&m, WIDTH, 0, 9);
+    int64_t *cells[2] = {random_ints(&m, CELLS, 0, 9), ints_of(CELLS)};
+    memcpy(cells[1], cells[0], CELLS * sizeof *cells[0]);
+    cells[1][CELLS - 1] = 9 - cells[1][CELLS - 1];
+    const cns_model *model = &m.solver->model;
+    uint32_t before = model->int_count;
+    for (int k = 0; k < TABLES; k++) {
+        add(&m, (cns_constraint){.kind = CNS_TABLE,
+                                 ARGS(0, x, WIDTH),
+                                 INTS(0, cells[k % 2], CELLS - (k > 90) * (size_t)WIDTH)});
+    }
+    ck_assert_uint_eq(model->int_count, before + 2 * CELLS + CELLS - WIDTH);
+    for (int k = 0; k < TABLES; k++) {
+        const cns_model_constraint *c = &model->constraints[k];
+        ck_assert_uint_eq(c->i[0].count, CELLS - (k > 90) * (unsigned)WIDTH);
+        ck_assert_mem_eq(cns_model_i(model, c, 0), cells[k % 2], c->i[0].count * sizeof **cells);
+    }
+    free(cells[0]);
+    free(cells[1]);
+    free(x);
+    cns_solver_destroy(m.solver);
+    support_context_destroy(context);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("solver loading");
     TCase *cases = tcase_create("loading");
     tcase_set_timeout(cases, 300);
     tcase_add_loop_test(cases, work_grows_with_the_model, 0, FAMILIES);
+    tcase_add_test(cases, arguments_that_repeat_are_kept_once);
     suite_add_tcase(suite, cases);
     return support_run(suite);
 }
