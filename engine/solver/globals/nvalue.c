@@ -8,7 +8,7 @@
 #include "solver/globals/block.h"
 #include "solver/globals/holders.h"
 
-enum { VALUES_MAX = 1 << 16 }; /* of all domains together, up to which they count as narrow */
+enum { VALUES_MAX = 1 << 16 }; /* of all domains together, up to which they are narrow anyway */
 
 typedef struct distinct {
     cns_state *state;
@@ -125,11 +125,13 @@ cns_status cns_post_nvalue(cns_state *state, cns_post post, cns_views x, cns_vie
         cns_view_confine(state, n, 0, 0);
         return state->status;
     }
+    int64_t pairs = (int64_t)x.count * (x.count - INT64_C(1)) / 2;
+    int64_t most_values = pairs > VALUES_MAX ? pairs : VALUES_MAX;
     int64_t size = 0;
-    for (uint32_t i = 0; i < x.count && size <= VALUES_MAX; i++) {
+    for (uint32_t i = 0; i < x.count && size <= most_values; i++) {
         size += cns_view_high(state, x.data[i]) - cns_view_low(state, x.data[i]) + 1;
     }
-    bool narrow = size <= VALUES_MAX;
+    bool narrow = size <= most_values;
     size_t most = narrow ? (size_t)size : x.count;
     distinct d = {.state = state, .post = post, .x = x};
     int64_t *ones = cns_scratch_create(state, most, sizeof *ones);
