@@ -188,6 +188,9 @@ static bool find_cover(encoder *c, uint32_t k) {
     memset(c->cover_start, 0, (c->border_count + 1) * sizeof *c->cover_start);
     for (int writes = 0; writes < 2; writes++) {
         for (uint32_t e = count; e-- > 0;) {
+            if (!cns_poll(c->state)) {
+                return false;
+            }
             uint32_t b = cns_values_find(c->borders, c->border_count, edges[e].low);
             for (; c->borders[b] <= edges[e].high; b++) {
                 if (writes) {
