@@ -62,7 +62,7 @@ typedef struct cns_model {
     uint32_t int_count, int_capacity;
     cns_shared *shared; /* open addressing: long arguments, which are kept once */
     uint32_t shared_count, shared_capacity;
-    char *text;        /* names, each ended by 0; the first is empty */
+    char *text; /* names, each ended by 0; the first is empty */
     uint32_t text_count, text_capacity;
     uint32_t *constant_slots; /* open addressing: variables made by cns_model_constant */
     uint32_t constant_count, constant_capacity;

@@ -126,6 +126,10 @@ static inline bool is_hole(const cns_state *s, cns_lit lit) {
 
 void cns_clear_queues(cns_state *s) {
     s->queue_head = s->queue_count = 0;
+    if (s->unfinished != NULL && s->unfinished->class->cancel != NULL) {
+        s->unfinished->class->cancel(s, s->unfinished);
+    }
+    s->unfinished = NULL;
     for (int k = 0; k < CNS_PRIORITIES; k++) {
         cns_ring *ring = &s->rings[k];
         for (; ring->count > 0; ring->count--) {
@@ -291,13 +295,19 @@ static bool hold_objective(cns_state *s) {
 
 static bool run_propagator(cns_state *s, cns_propagator *p) {
     s->active_origin = p->origin;
-    s->ticks++;
     bool ok = p->class->propagate(s, p);
     s->active_origin = UINT32_MAX;
     if (!ok && s->status == CNS_OK) {
         p->weight++;
     }
     return ok;
+}
+
+/* Goes on with the one that paused; false as when it runs. */
+static bool resume(cns_state *s) {
+    cns_propagator *p = s->unfinished;
+    s->unfinished = NULL;
+    return p == NULL || run_propagator(s, p);
 }
 
 static cns_progress stopped(const cns_state *s) {
@@ -312,10 +322,13 @@ cns_progress cns_propagate(cns_state *s) {
         s->has_conflict = false;
         return CNS_CONFLICT;
     }
-    if (!hold_objective(s)) {
+    if (!hold_objective(s) || !resume(s)) {
         return stopped(s);
     }
     for (;;) {
+        if (s->unfinished != NULL) {
+            return CNS_PAUSED;
+        }
         if (!propagate_queue(s)) {
             return stopped(s);
         }
@@ -326,6 +339,7 @@ cns_progress cns_propagate(cns_state *s) {
         if (p == NULL) {
             return CNS_FIXPOINT;
         }
+        s->ticks++;
         if (!run_propagator(s, p)) {
             return stopped(s);
         }

@@ -313,7 +313,8 @@ struct cns_state {
     uint32_t *queue; /* literals, and CNS_WHAT_BOUND | term, to propagate */
     uint32_t queue_head, queue_count, queue_capacity;
     cns_ring rings[CNS_PRIORITIES];
-    uint32_t active_origin; /* of the propagator that runs; UINT32_MAX: none */
+    uint32_t active_origin;     /* of the propagator that runs; UINT32_MAX: none */
+    cns_propagator *unfinished; /* it has paused, and runs first when propagation goes on */
     cns_propagator **propagators;
     uint32_t propagator_count, propagator_capacity;
 
@@ -615,6 +616,15 @@ static inline bool cns_watch_domain(cns_state *s, cns_view v, cns_propagator *p,
 }
 
 void cns_queue_propagator(cns_state *state, cns_propagator *p);
+
+/* For a propagator with much to do that knows where it is: whether it should pause, as the ticks
+ * are used up. It then returns true, and `propagate` is called again before anything else happens,
+ * unless the search backtracks: then `cancel` is called. What it had done before it looked must be
+ * a step forward. */
+static inline bool cns_should_pause(cns_state *s, cns_propagator *p) {
+    s->unfinished = s->ticks >= s->ticks_end ? p : NULL;
+    return s->unfinished != NULL;
+}
 
 typedef enum cns_progress {
     CNS_FIXPOINT,

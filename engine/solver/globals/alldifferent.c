@@ -23,9 +23,11 @@ typedef struct alldifferent {
     uint32_t *pending; /* fixed since the last run */
     bool *is_pending;
     uint32_t pending_count;
+    uint32_t next; /* where a run that paused goes on: in `pending`, or at the root in `x` */
 } alldifferent;
 
 static void forget_pending(alldifferent *self) {
+    self->next = 0;
     while (self->pending_count > 0) {
         self->is_pending[self->pending[--self->pending_count]] = false;
     }
@@ -58,12 +60,14 @@ static bool take_value(cns_state *state, alldifferent *self, uint32_t i) {
 static bool propagate(cns_state *state, cns_propagator *p) {
     alldifferent *self = (alldifferent *)p;
     bool all = state->level == 0; /* what a cancelled run at the root would have seen, too */
+    uint32_t count = all ? self->count : self->pending_count;
     bool good = true;
-    for (uint32_t i = 0; all && good && i < self->count; i++) {
-        good = take_value(state, self, i);
-    }
-    for (uint32_t k = 0; !all && good && k < self->pending_count; k++) {
-        good = take_value(state, self, self->pending[k]);
+    while (good && self->next < count) {
+        uint32_t k = self->next++;
+        good = take_value(state, self, all ? k : self->pending[k]);
+        if (good && self->next < count && cns_should_pause(state, p)) {
+            return true;
+        }
     }
     forget_pending(self);
     return good;

@@ -125,6 +125,9 @@ static bool propagate(cns_state *state, cns_propagator *self) {
                 return false;
             }
         }
+        if (p->dirty_count > 0 && cns_should_pause(state, self)) {
+            return true;
+        }
     }
     return true;
 }
