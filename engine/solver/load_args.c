@@ -4,6 +4,7 @@
  * of them.
  */
 #include "solver/load_args.h"
+#include "solver/proof.h"
 
 bool cns_arg_views(const cns_loading *k, int argument, cns_views *out) {
     cns_loader *l = k->l;
@@ -152,6 +153,7 @@ cns_lit cns_arg_between(const cns_loading *k, cns_view x, int64_t low, int64_t h
     if (both == CNS_LIT_NONE || above == CNS_LIT_NONE || below == CNS_LIT_NONE) {
         return CNS_LIT_NONE;
     }
+    cns_proof_define_all(s, both, (const cns_lit[]){above, below}, 2);
     cns_add_clause2(s, both ^ 1, above);
     cns_add_clause2(s, both ^ 1, below);
     cns_add_clause3(s, both, above ^ 1, below ^ 1);

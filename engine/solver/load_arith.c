@@ -7,6 +7,7 @@
  */
 #include "solver/load_args.h"
 #include "solver/presolve_exactly.h"
+#include "solver/proof.h"
 
 #include <string.h>
 
@@ -174,6 +175,7 @@ cns_status cns_loading_binary(const cns_loading *k) {
             cns_lit zero = cns_view_lit_eq(s, x, 0);
             cns_lit bad = cns_new_bool(s); /* 0 ^ negative */
             cns_lit negative = cns_view_lit_le(s, y, -1);
+            cns_proof_define_all(s, bad, (const cns_lit[]){zero, negative}, 2);
             cns_add_clause2(s, bad ^ 1, zero);
             cns_add_clause2(s, bad ^ 1, negative);
             cns_add_clause3(s, bad, zero ^ 1, negative ^ 1);

@@ -5,6 +5,7 @@
  */
 #include "solver/globals/block.h"
 #include "solver/load_args.h"
+#include "solver/proof.h"
 
 #include <string.h>
 
@@ -68,6 +69,9 @@ static cns_lit among_lit(const cns_loading *k, cns_view x, const int64_t *values
         return size == 0 ? CNS_LIT_FALSE : clause[0];
     }
     cns_lit in = cns_new_bool(s);
+    if (in != CNS_LIT_NONE) {
+        cns_proof_define_any(s, in, clause, size);
+    }
     for (uint32_t i = 0; i < size && in != CNS_LIT_NONE; i++) {
         if (clause[i] != CNS_LIT_NONE) {
             cns_add_clause2(s, clause[i] ^ 1, in);
@@ -137,6 +141,10 @@ cns_status cns_loading_chain(const cns_loading *k, cns_constraint_kind kind, int
         cns_lit link = reified ? cns_new_bool(s) : k->literal;
         if (link == CNS_LIT_NONE) {
             return s->status;
+        }
+        if (reified) {
+            cns_proof_define_linear(s, link, kind == CNS_LINEAR_EQ, (const int64_t[]){1, -1},
+                                    x.data + i, 2, c);
         }
         cns_arg_compare(k, kind, reified ? CNS_IF_AND_ONLY : (cns_reification)k->c->condition, link,
                         x.data[i], x.data[i + 1], c);

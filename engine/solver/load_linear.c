@@ -7,6 +7,7 @@
  * linear propagator.
  */
 #include "solver/load.h"
+#include "solver/proof.h"
 #include "solver/wide.h"
 
 #include <stdlib.h>
@@ -409,6 +410,7 @@ cns_lit cns_load_equal_lit(cns_loader *l, uint32_t origin, cns_view x, cns_view 
     if (lit != CNS_LIT_NONE) {
         int64_t a[2] = {1, -1};
         cns_view views[2] = {x, y};
+        cns_proof_define_linear(s, lit, true, a, views, 2, 0);
         cns_load_linear(l, origin, CNS_LINEAR_EQ, CNS_IF_AND_ONLY, lit, a, views, 2, 0);
     }
     return s->status == CNS_OK ? lit : CNS_LIT_NONE;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "solver/globals/globals.h"
 #include "solver/trail.h"
 
 /* ---- text ----------------------------------------------------------------------------------- */
@@ -222,6 +223,125 @@ void cns_proof_int_is_lit(cns_state *s, uint32_t integer, cns_lit lit) {
         put_lit(s, lit);
         put_text(s->proof, "\n");
     }
+}
+
+/* ---- what new Booleans mean ----------------------------------------------------------------- */
+
+static bool is_new(const cns_state *s, cns_lit lit) {
+    const cns_proof *p = s->proof;
+    uint32_t n = lit >> 1;
+    return p != NULL && s->active_origin != UINT32_MAX && lit != CNS_LIT_NONE && n != 0 &&
+           (lit & 1) == 0 && s->kind[n] == CNS_BOOL_PLAIN &&
+           !(n < p->bool_capacity && p->known_bools[n]);
+}
+
+static void begin_definition(cns_state *s, cns_lit lit, const char *what) {
+    cns_proof *p = s->proof;
+    know_bool(s, lit >> 1);
+    put_field(p, "b ", lit >> 1);
+    put_text(p, " ");
+    put_text(p, what);
+    put_origin(p, s->active_origin);
+}
+
+static bool are_literals(const cns_lit *lits, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (lits[i] == CNS_LIT_NONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void introduce_lits(cns_state *s, const cns_lit *lits, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        introduce_lit(s, lits[i], s->active_origin);
+    }
+}
+
+static void define_by_lits(cns_state *s, const char *what, cns_lit lit, const cns_lit *lits,
+                           uint32_t count) {
+    if (!is_new(s, lit) || !are_literals(lits, count)) {
+        return;
+    }
+    introduce_lits(s, lits, count);
+    begin_definition(s, lit, what);
+    for (uint32_t i = 0; i < count; i++) {
+        put_lit(s, lits[i]);
+    }
+    put_text(s->proof, "\n");
+}
+
+void cns_proof_define_all(cns_state *s, cns_lit lit, const cns_lit *lits, uint32_t count) {
+    define_by_lits(s, "all", lit, lits, count);
+}
+
+void cns_proof_define_any(cns_state *s, cns_lit lit, const cns_lit *lits, uint32_t count) {
+    define_by_lits(s, "any", lit, lits, count);
+}
+
+static void define_sum(cns_state *s, const char *what, cns_lit lit, const cns_lit *lits,
+                       uint32_t lit_count, const int64_t *a, const cns_view *x, uint32_t count,
+                       int64_t limit) {
+    cns_proof *p = s->proof;
+    if (!is_new(s, lit) || !are_literals(lits, lit_count)) {
+        return;
+    }
+    introduce_lits(s, lits, lit_count);
+    for (uint32_t i = 0; i < count; i++) {
+        introduce_int(s, x[i].term >> 1, s->active_origin);
+    }
+    begin_definition(s, lit, what);
+    for (uint32_t i = 0; i < lit_count; i++) {
+        put_lit(s, lits[i]);
+    }
+    put_text(p, " :");
+    for (uint32_t i = 0; i < count; i++) {
+        limit -= a[i] * x[i].offset;
+        if (x[i].term >> 1 != 0) {
+            put_field(p, " ", x[i].term & 1 ? -a[i] : a[i]);
+            put_field(p, " ", x[i].term >> 1);
+        }
+    }
+    put_field(p, " ", limit);
+    put_text(p, "\n");
+}
+
+void cns_proof_define_linear(cns_state *s, cns_lit lit, bool equal, const int64_t *a,
+                             const cns_view *x, uint32_t count, int64_t limit) {
+    define_sum(s, equal ? "eq" : "le", lit, NULL, 0, a, x, count, limit);
+}
+
+void cns_proof_define_order(cns_state *s, cns_lit lit, const cns_lit *lits, uint32_t count,
+                            cns_view x, cns_view d, cns_view y) {
+    define_sum(s, "le", lit, lits, count, (const int64_t[]){1, 1, -1}, (cns_view[]){x, d, y}, 3, 0);
+}
+
+void cns_proof_define_part(cns_state *s, cns_lit lit, const char *part, const int64_t *numbers,
+                           uint32_t count) {
+    if (!is_new(s, lit)) {
+        return;
+    }
+    begin_definition(s, lit, part);
+    for (uint32_t i = 0; i < count; i++) {
+        put_field(s->proof, " ", numbers[i]);
+    }
+    put_text(s->proof, "\n");
+}
+
+void cns_proof_layer(cns_state *s, const cns_mdd_edge *edges, uint32_t count) {
+    cns_proof *p = s->proof;
+    if (p == NULL || s->active_origin == UINT32_MAX) {
+        return;
+    }
+    put_field(p, "l ", s->active_origin);
+    for (uint32_t e = 0; e < count; e++) {
+        put_field(p, " ", edges[e].from);
+        put_field(p, " ", edges[e].low);
+        put_field(p, " ", edges[e].high);
+        put_field(p, " ", edges[e].to);
+    }
+    put_text(p, "\n");
 }
 
 /* ---- steps ---------------------------------------------------------------------------------- */

@@ -14,6 +14,8 @@
 
 enum { CNS_PROOF_BUFFER = 1 << 15 };
 
+struct cns_mdd_edge; /* of solver/globals/globals.h */
+
 typedef struct cns_proof {
     cns_solver_proof_write write;
     void *user;
@@ -46,6 +48,26 @@ void cns_proof_int_is(cns_state *state, uint32_t integer, cns_var var);
 void cns_proof_bool_is(cns_state *state, cns_lit lit, cns_var var);
 /* The integer, of domain 0..1, is the literal. */
 void cns_proof_int_is_lit(cns_state *state, uint32_t integer, cns_lit lit);
+
+/* ---- what new Booleans mean ------------------------------------------------------------------
+ * Each is for a Boolean that a constraint has just made while it is posted: so a step about it can
+ * be verified by itself. Without a proof they do nothing.
+ */
+
+/* lit is true exactly when all of `lits` are; when one of them is. */
+void cns_proof_define_all(cns_state *state, cns_lit lit, const cns_lit *lits, uint32_t count);
+void cns_proof_define_any(cns_state *state, cns_lit lit, const cns_lit *lits, uint32_t count);
+/* lit is true exactly when a[0] x[0] + ... <= limit, or = limit. */
+void cns_proof_define_linear(cns_state *state, cns_lit lit, bool equal, const int64_t *a,
+                             const cns_view *x, uint32_t count, int64_t limit);
+/* lit is true exactly when all of `lits` are and x + d <= y. */
+void cns_proof_define_order(cns_state *state, cns_lit lit, const cns_lit *lits, uint32_t count,
+                            cns_view x, cns_view d, cns_view y);
+/* lit is a part of the constraint's meaning that the format names, with its numbers. */
+void cns_proof_define_part(cns_state *state, cns_lit lit, const char *part, const int64_t *numbers,
+                           uint32_t count);
+/* The next layer of the diagram whose nodes and edges the constraint's Booleans will be. */
+void cns_proof_layer(cns_state *state, const struct cns_mdd_edge *edges, uint32_t count);
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 

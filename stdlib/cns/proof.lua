@@ -8,19 +8,17 @@
 -- Nothing here comes from the solver: the model is read anew, constraints are judged by what they
 -- mean, and clauses by propagation. A step that the budgets do not reach is counted as trusted.
 
+local definitions = require "cns.proof.definitions"
 local engine = require "cns.proof.engine"
 local flatzinc = require "cns.proof.flatzinc"
 local kinds = require "cns.proof.kinds"
 local predicates = require "cns.proof.predicates"
+local reject = require "cns.proof.reject"
 local trial = require "cns.proof.trial"
 
 local proof = {}
 
 local LIMITS = {nodes = 4000, steps = 3000000}
-
-local function reject(format, ...)
-    error({rejected = format:format(...)}, 0)
-end
 
 -- ---- the model ----------------------------------------------------------------------------------
 
@@ -30,7 +28,8 @@ checker.__index = checker
 local function new_checker(model, limits)
     local self = setmetatable({
         model = model, limits = limits, e = engine.new(), constraints = {}, var_of = {},
-        by_name = {}, ints = {}, bools = {}, owned = {}, meaning = {}, version = 0, solutions = 0,
+        by_name = {}, ints = {}, bools = {}, owned = {}, unknown = {},
+        defined = {}, defined_by = {}, parts = {}, meaning = {}, version = 0, solutions = 0,
         counts = {steps = 0, learnt = 0, lemmas = 0, trusted = 0, deleted = 0}, trusted = {},
     }, checker)
     for k, var in ipairs(model.vars) do
@@ -96,19 +95,6 @@ local function merge(a)
     return {x = x, a = coefficients, c = c}
 end
 
-local function collect_scope(e, value, seen, scope)
-    if type(value) ~= "table" then return end
-    local v = value.v or (value.l and e.lit_var[value.l])
-    if v then
-        if not seen[v] then
-            seen[v] = true
-            scope[#scope + 1] = v
-        end
-        return
-    end
-    for _, element in pairs(value) do collect_scope(e, element, seen, scope) end
-end
-
 -- Constraint number `origin` with the terms that its arguments are now.
 function checker:constraint(origin)
     local given = self.constraints[origin] or reject("there is no constraint %s", tostring(origin))
@@ -120,10 +106,8 @@ function checker:constraint(origin)
     if c.kind == "le" or c.kind == "eq" or c.kind == "ne" then
         c.arguments = merge(c.arguments)
     end
-    c.scope = {}
-    local seen = {}
-    collect_scope(self.e, c.arguments, seen, c.scope)
-    collect_scope(self.e, {c.condition}, seen, c.scope)
+    c.scope = definitions.scope(self.e, c.arguments, c.condition)
+    c.version = self.version
     given.version, given.resolved = self.version, c
     return c
 end
@@ -154,6 +138,15 @@ function checker:literal(text)
     end
     if t.zero or holds(0) == holds(1) then return holds(0) end
     return holds(1) and t.l or self.e.negation(t.l)
+end
+
+-- That a term is the value: a term, too.
+function checker:equal(t, value)
+    local e = self.e
+    if type(t) == "number" then return t == value and 1 or 0 end
+    if t.v then return {l = e.literal(e.EQ, t.v, t.s * (value - t.o))} end
+    if value == 1 then return t end
+    return value == 0 and {l = e.negation(t.l)} or 0
 end
 
 -- The literals of a clause; nil when it is true.
@@ -268,7 +261,7 @@ steps["="] = function(self, words)
     if t.s < 0 then b = e.negation(b) end
     local l = self:literal(words[4])
     local function implied(clause)
-        return trial.implies(c, e, clause, self.limits.nodes) == true
+        return trial.implies({c}, e, clause, self.limits.nodes) == true
     end
     local not_b = e.negation(b)
     if type(l) == "boolean" then
@@ -304,6 +297,7 @@ local function new_variable(self, words, ranges)
     local owned = self.owned[origin] or {vars = {}, before = {}}
     self.owned[origin] = owned
     owned.vars[#owned.vars + 1] = v
+    self.unknown[v] = true
     local holes = {}
     for x in pairs(self.e.holes[v]) do holes[x] = true end
     owned.before[v] = {ranges[1], ranges[#ranges], holes}
@@ -335,6 +329,35 @@ function steps.x(self, words)
     end
 end
 
+-- A Boolean of constraint words[4] whose meaning the words tell.
+local function defined_variable(self, words)
+    local origin = origin_of(words[4])
+    local c = self:constraint(origin)
+    local parts = self.parts[origin] or {}
+    self.parts[origin] = parts
+    local v = self.e.new_var {0, 1}
+    local definition = definitions.read(self, words, c, parts, self.e.literal(self.e.GE, v, 1))
+    if definition == false then reject("'%s' is not understood", words[3]) end
+    parts.extended = nil
+    for _, w in ipairs(definition and definition.scope or {}) do
+        if self.unknown[w] then return nil end -- its meaning is as open as that one's
+    end
+    if definition then
+        self.defined[v] = definition
+        self.defined_by[origin] = self.defined_by[origin] or {}
+        table.insert(self.defined_by[origin], v)
+    end
+    return v
+end
+
+-- A layer of a diagram.
+function steps.l(self, words)
+    local origin = origin_of(words[2])
+    local parts = self.parts[origin] or {}
+    self.parts[origin] = parts
+    definitions.add_layer(words, self:constraint(origin), parts)
+end
+
 function steps.b(self, words)
     local n = fresh(self.bools, words[2])
     local v
@@ -344,12 +367,35 @@ function steps.b(self, words)
             reject("variable %s is no Boolean", words[4])
         end
     else
-        v = new_variable(self, words, {0, 1})
+        v = words[3] ~= "new" and defined_variable(self, words)
+            or new_variable(self, words, {0, 1})
     end
     self.bools[n] = self.e.literal(self.e.GE, v, 1)
 end
 
 -- ---- lemmas -------------------------------------------------------------------------------------
+
+-- The constraint and what the new Booleans in the literals mean; and, `at_root`, those that the
+-- root decides: a step may rest on that.
+function checker:conjunction(origin, lits, at_root)
+    local e, c = self.e, self:constraint(origin)
+    local all = {definitions.extended(e, c, self.parts[origin], trial.domains(e))}
+    local seen, stack = {}, {}
+    for k, l in ipairs(lits) do stack[k] = e.lit_var[l] end
+    for _, v in ipairs(at_root and self.defined_by[origin] or {}) do
+        if e.low[v] == e.high[v] then stack[#stack + 1] = v end
+    end
+    while #stack > 0 do
+        local v = table.remove(stack)
+        local definition = not seen[v] and self.defined[v]
+        seen[v] = true
+        if definition then
+            all[#all + 1] = definition
+            table.move(definition.scope, 1, #definition.scope, #stack + 1, stack)
+        end
+    end
+    return all
+end
 
 function checker:trust(c, count)
     self.counts.trusted = self.counts.trusted + count
@@ -375,8 +421,12 @@ function checker:lemma(words, passing)
     end
     local result = nil
     if not theirs then
-        result = trial.implies(c, e, lits, self.limits.nodes)
+        result = trial.implies(self:conjunction(origin, lits), e, lits, self.limits.nodes)
         if result ~= true and e.implied(lits) then result = true end
+        if result ~= true and self.defined_by[origin] then
+            local all = self:conjunction(origin, lits, true)
+            result = trial.implies(all, e, lits, self.limits.nodes)
+        end
     end
     if theirs or (result == false and owned and trial.narrowed(e, owned)) then
         if not c.steps then trial.begin(c, e) end

@@ -8,6 +8,7 @@
  */
 #include "solver/globals/boxes.h"
 #include "solver/globals/orders.h"
+#include "solver/proof.h"
 
 /* Sets up to this size get literals. */
 #define LITERAL_LIMIT 64
@@ -68,7 +69,9 @@ static bool add_pair(cns_state *s, const cns_box2 *a, const cns_box2 *b, bool st
         if (lit == CNS_LIT_NONE) {
             return false;
         }
-        orders[first + k].literal = lits[count++] = lit;
+        cns_order *way = &orders[first + k];
+        way->literal = lits[count++] = lit;
+        cns_proof_define_order(s, lit, NULL, 0, way->x, way->d, way->y);
     }
     return (ways == 2 && voids == 0) || cns_add_clause(s, lits, count);
 }

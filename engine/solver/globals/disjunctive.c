@@ -14,6 +14,7 @@
 
 #include "solver/globals/disjunctive.h"
 #include "solver/globals/orders.h"
+#include "solver/proof.h"
 
 /* Sets up to this size get literals for orders. */
 #define LITERAL_LIMIT 64
@@ -438,6 +439,7 @@ static cns_lit presence_with_length(cns_state *s, cns_lit presence, cns_view dur
     if (both == CNS_LIT_NONE) {
         return both;
     }
+    cns_proof_define_all(s, both, (const cns_lit[]){presence, lasts}, 2);
     bool well = cns_add_clause2(s, both ^ 1, presence) && cns_add_clause2(s, both ^ 1, lasts) &&
                 cns_add_clause3(s, both, presence ^ 1, lasts ^ 1);
     return well || s->status == CNS_OK ? both : CNS_LIT_NONE;
@@ -477,6 +479,17 @@ static bool can_precede(const cns_state *s, const cns_task *a, const cns_task *b
     return cns_view_low(s, a->start) + cns_view_low(s, a->duration) <= cns_view_high(s, b->start);
 }
 
+/* One of them was just made. Of tasks without length, that may be each before the other, a is. */
+static void define_optional_order(cns_state *s, const cns_task *a, const cns_task *b, cns_lit ab,
+                                  cns_lit ba) {
+    cns_lit lits[3] = {a->presence, b->presence, ab ^ 1};
+    if (ba == CNS_LIT_FALSE) {
+        cns_proof_define_order(s, ab, lits, 2, a->start, a->duration, b->start);
+    } else {
+        cns_proof_define_all(s, ba, lits, 3);
+    }
+}
+
 /* Makes the literals "a before b" and "b before a" of a pair of tasks. They are each other's
  * negation where both tasks are present; else they imply presence, and one holds if both are. */
 static bool order_literals(cns_state *s, const cns_task *a, const cns_task *b, cns_lit *ab,
@@ -486,12 +499,14 @@ static bool order_literals(cns_state *s, const cns_task *a, const cns_task *b, c
     if (a->presence == CNS_LIT_TRUE && b->presence == CNS_LIT_TRUE && (can_ab || can_ba)) {
         *ab = can_ab && can_ba ? cns_new_bool(s) : can_ab ? CNS_LIT_TRUE : CNS_LIT_FALSE;
         *ba = *ab ^ 1;
+        cns_proof_define_order(s, *ab, NULL, 0, a->start, a->duration, b->start);
         return *ab != CNS_LIT_NONE;
     }
     for (int k = 0; k < 2; k++) {
         cns_lit *literal = k == 0 ? ab : ba;
         if (k == 0 ? can_ab : can_ba) {
             *literal = cns_new_bool(s);
+            define_optional_order(s, a, b, *ab, *ba);
             if (*literal == CNS_LIT_NONE || !cns_add_clause2(s, *literal ^ 1, a->presence) ||
                 !cns_add_clause2(s, *literal ^ 1, b->presence)) {
                 return false;

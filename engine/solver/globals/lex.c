@@ -7,6 +7,7 @@
  * about where the arrays are still equal, which a propagator's explanations would repeat.
  */
 #include "solver/globals/block.h"
+#include "solver/proof.h"
 
 cns_status cns_post_lex(cns_state *state, cns_post post, cns_views x, cns_views y, bool strict) {
     uint32_t count = x.count < y.count ? x.count : y.count;
@@ -19,6 +20,10 @@ cns_status cns_post_lex(cns_state *state, cns_post post, cns_views x, cns_views 
         }
         cns_lit less = cns_new_bool(state);
         cns_lit next = cns_new_bool(state);
+        const int64_t difference[2] = {1, -1};
+        const cns_view pair[2] = {x.data[i], y.data[i]};
+        cns_proof_define_linear(state, less, false, difference, pair, 2, -1);
+        cns_proof_define_part(state, next, "tail", (const int64_t[]){i + 1, strict}, 2);
         if (!cns_post_difference(state, post, here, x.data[i], y.data[i], 0) ||
             !cns_post_difference(state, post, less, x.data[i], y.data[i], -1) ||
             next == CNS_LIT_NONE || !cns_post_clause(state, (cns_lit[]){here ^ 1, less, next}, 3)) {

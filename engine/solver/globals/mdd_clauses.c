@@ -12,6 +12,7 @@
 
 #include "solver/globals/block.h"
 #include "solver/globals/layers.h"
+#include "solver/proof.h"
 
 typedef struct encoder {
     cns_state *state;
@@ -49,6 +50,7 @@ static bool name_nodes(encoder *c, uint32_t k) {
         cns_lit *lit = &c->node[edges[e].to];
         if (*lit == CNS_LIT_NONE) {
             *lit = single ? CNS_LIT_TRUE : cns_new_bool(c->state);
+            cns_proof_define_part(c->state, *lit, "node", (const int64_t[]){k, edges[e].to}, 2);
         }
         if (*lit == CNS_LIT_NONE) {
             return false;
@@ -63,7 +65,8 @@ static bool is_only_cover(const encoder *c, const cns_mdd_edge *edge) {
     return c->cover_start[b + 1] - c->cover_start[b] == 1;
 }
 
-static cns_lit name_edge(encoder *c, uint32_t k, const cns_mdd_edge *edge) {
+static cns_lit name_edge(encoder *c, uint32_t k, uint32_t e) {
+    const cns_mdd_edge *edge = edges_of(c, k) + e;
     if (c->out[edge->from] == 1) {
         return c->node[edge->from];
     }
@@ -73,7 +76,9 @@ static cns_lit name_edge(encoder *c, uint32_t k, const cns_mdd_edge *edge) {
     if (edge->low == edge->high && is_only_cover(c, edge)) {
         return cns_view_lit_eq(c->state, c->layers->x.data[k], edge->low);
     }
-    return cns_new_bool(c->state);
+    cns_lit lit = cns_new_bool(c->state);
+    cns_proof_define_part(c->state, lit, "edge", (const int64_t[]){k, e}, 2);
+    return lit;
 }
 
 /* ---- the clauses of a layer ----------------------------------------------------------------- */
@@ -81,7 +86,7 @@ static cns_lit name_edge(encoder *c, uint32_t k, const cns_mdd_edge *edge) {
 static bool post_edge(encoder *c, uint32_t k, uint32_t e) {
     const cns_mdd_edge *edge = edges_of(c, k) + e;
     cns_view v = c->layers->x.data[k];
-    cns_lit lit = c->edge[e] = name_edge(c, k, edge);
+    cns_lit lit = c->edge[e] = name_edge(c, k, e);
     if (lit == CNS_LIT_NONE || !imply(c, lit, c->node[edge->from]) ||
         !imply(c, lit, c->node[edge->to])) {
         return false;
@@ -257,6 +262,9 @@ void cns_post_layers(cns_state *state, const cns_layers *layers) {
         memset(c.node, 0xff, nodes * sizeof *c.node);
         c.node[layers->edges[layers->start[0]].from] = CNS_LIT_TRUE;
         count_edges(&c);
+        for (uint32_t k = 0; k < layers->x.count; k++) {
+            cns_proof_layer(state, edges_of(&c, k), layers->count[k]);
+        }
         for (uint32_t k = 0; k < layers->x.count && post_layer(&c, k);) {
             k++;
         }

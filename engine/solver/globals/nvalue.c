@@ -7,6 +7,7 @@
  */
 #include "solver/globals/block.h"
 #include "solver/globals/holders.h"
+#include "solver/proof.h"
 
 enum { VALUES_MAX = 1 << 16 }; /* of all domains together, up to which they are narrow anyway */
 
@@ -24,6 +25,7 @@ typedef struct distinct {
 
 /* `lit` is true exactly when one of clause[1 .. count - 1] is; clause[0] is free. */
 static bool post_any(distinct *d, cns_lit lit, uint32_t count) {
+    cns_proof_define_any(d->state, lit, d->clause + 1, count - 1);
     for (uint32_t i = 1; i < count; i++) {
         if (!cns_post_clause(d->state, (cns_lit[]){d->clause[i] ^ 1, lit}, 2)) {
             return false;
@@ -43,6 +45,7 @@ static bool name_value(distinct *d, uint32_t k) {
     }
     cns_lit lit = count == 2 ? d->clause[1] : cns_new_bool(d->state);
     d->lits[d->lit_count++] = lit;
+    cns_proof_define_part(d->state, count == 2 ? CNS_LIT_NONE : lit, "value", &d->values[k], 1);
     return lit != CNS_LIT_NONE && (count == 2 || post_any(d, lit, count));
 }
 
@@ -51,6 +54,7 @@ static cns_lit name_equality(distinct *d, uint32_t i, uint32_t j) {
     cns_lit lit = cns_new_bool(d->state);
     cns_view pair[2] = {d->x.data[i], d->x.data[j]};
     const int64_t difference[2] = {1, -1};
+    cns_proof_define_linear(d->state, lit, true, difference, pair, 2, 0);
     cns_post same = {d->post.origin, lit};
     cns_post other = {d->post.origin, lit ^ 1};
     if (lit == CNS_LIT_NONE ||

@@ -8,6 +8,7 @@
  */
 #include "solver/globals/block.h"
 #include "solver/globals/heap_sort.h"
+#include "solver/proof.h"
 
 typedef struct chain {
     cns_state *state;
@@ -30,6 +31,7 @@ static cns_lit occurred(cns_state *state, cns_lit is, cns_lit before, cns_lit ea
         return is;
     }
     cns_lit now = cns_new_bool(state);
+    cns_proof_define_any(state, now, (const cns_lit[]){before, is}, 2);
     if (now == CNS_LIT_NONE || !cns_post_clause(state, (cns_lit[]){now ^ 1, before, is}, 3) ||
         !cns_post_clause(state, (cns_lit[]){before ^ 1, now}, 2) ||
         !cns_post_clause(state, (cns_lit[]){is ^ 1, now}, 2) ||

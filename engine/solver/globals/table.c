@@ -11,6 +11,7 @@
 
 #include "solver/globals/block.h"
 #include "solver/globals/rows.h"
+#include "solver/proof.h"
 
 enum {
     CLAUSAL_MAX = 4096 /* rows, up to which each gets a literal */
@@ -132,6 +133,18 @@ static bool post_supports(cns_state *state, const cns_rows *rows, uint32_t i,
     return true;
 }
 
+static void define_row(cns_state *state, const cns_rows *rows, uint32_t r, cns_lit lit) {
+    int64_t *cells = cns_scratch_create(state, rows->x.count, sizeof *cells);
+    if (cells != NULL) {
+        for (uint32_t i = 0; i < rows->x.count; i++) {
+            uint32_t number = rows->row[(size_t)r * rows->x.count + i];
+            cells[i] = rows->values[rows->value_start[i] + number];
+        }
+        cns_proof_define_part(state, lit, "row", cells, rows->x.count);
+        cns_scratch_destroy(state, cells, rows->x.count, sizeof *cells);
+    }
+}
+
 /* The literal of a row: that of a value which no other row has, else a new one. */
 static cns_lit row_lit(cns_state *state, const cns_rows *rows, uint32_t r,
                        const uint32_t *occurrences) {
@@ -141,7 +154,11 @@ static cns_lit row_lit(cns_state *state, const cns_rows *rows, uint32_t r,
             return value_lit(state, rows, r, i);
         }
     }
-    return cns_new_bool(state);
+    cns_lit lit = cns_new_bool(state);
+    if (state->proof != NULL) {
+        define_row(state, rows, r, lit);
+    }
+    return lit;
 }
 
 static bool make_row_lits(cns_state *state, const cns_rows *rows, uint32_t *occurrences,

@@ -9,9 +9,15 @@
 --
 -- Domains are {low = f(term), high = f(term), has = f(term, value)}. An integer is a term, too.
 
+local layers = require "cns.proof.layers"
+local tasks = require "cns.proof.tasks"
+
 local kinds = {}
 local entailed = {} -- by kind: surely true; without one: when all is fixed, and it may hold
 kinds.entailed = entailed
+for _, module in ipairs {layers, tasks} do
+    for name, kind in pairs(module.kinds) do kinds[name] = kind end
+end
 
 local MAX_SIZE = 4096 -- of domains whose values are looked at
 
@@ -48,6 +54,21 @@ function entailed.clause(a, d)
         if d.high(t) == 0 then return true end
     end
     return false
+end
+
+-- Constraints {kind, arguments} that hold together.
+kinds["and"] = function(a, d)
+    for _, part in ipairs(a.parts) do
+        if not kinds[part.kind](part.arguments, d) then return false end
+    end
+    return true
+end
+
+entailed["and"] = function(a, d)
+    for _, part in ipairs(a.parts) do
+        if not entailed[part.kind](part.arguments, d) then return false end
+    end
+    return true
 end
 
 function kinds.xor(a, d) -- an odd number is true
@@ -393,6 +414,15 @@ function kinds.nvalue(a, d)
             end
         end
     end
+    for v, lit in pairs(a.used or {}) do -- Booleans: the value occurs
+        if d.low(lit) == 1 and not sure[v] then
+            sure[v] = true
+            least = least + 1
+        elseif d.high(lit) == 0 and values[v] then
+            values[v] = nil
+            union = union - 1
+        end
+    end
     -- Intervals that do not meet need a value each.
     local order = table.move(a.x, 1, #a.x, 1, {})
     table.sort(order, function(s, t) return d.high(s) < d.high(t) end)
@@ -417,100 +447,6 @@ function kinds.member(a, d)
         if meet(d, t, a.y) then return true end
     end
     return false
-end
-
--- ---- tasks and boxes ----------------------------------------------------------------------------
-
--- What a task surely uses of from..to - 1, shifted to either end.
-local function overlap(d, task, from, to)
-    local length = d.low(task.duration)
-    local left = math.min(d.low(task.start) + length, to) - math.max(d.low(task.start), from)
-    local right = math.min(d.high(task.start) + length, to) - math.max(d.high(task.start), from)
-    return math.max(0, math.min(left, right, length, to - from))
-end
-
-local function energy_fits(d, tasks, capacity)
-    local starts, ends = {}, {}
-    for _, t in ipairs(tasks) do
-        local length = d.low(t.duration)
-        if length > 0 and d.low(t.demand) > 0 then
-            starts[d.low(t.start)], starts[d.high(t.start)] = true, true
-            ends[d.high(t.start) + length], ends[d.low(t.start) + length] = true, true
-        end
-    end
-    for from in pairs(starts) do
-        for to in pairs(ends) do
-            local used = 0
-            for _, t in ipairs(tasks) do
-                if to > from then
-                    used = used + d.low(t.demand) * overlap(d, t, from, to)
-                end
-            end
-            if used > capacity * math.max(0, to - from) then return false end
-        end
-        -- Where a task that surely runs starts, the capacity holds.
-        local used = 0
-        for _, t in ipairs(tasks) do
-            if d.high(t.start) <= from and from < d.low(t.start) + d.low(t.duration) then
-                used = used + d.low(t.demand)
-            end
-        end
-        if used > capacity then return false end
-    end
-    return true
-end
-
-function kinds.cumulative(a, d)
-    local tasks = {}
-    for k, start in ipairs(a.starts) do
-        if d.high(a.durations[k]) < 0 or d.high(a.demands[k]) < 0 then return false end
-        tasks[k] = {start = start, duration = a.durations[k], demand = a.demands[k]}
-    end
-    return d.high(a.capacity) >= 0 and energy_fits(d, tasks, d.high(a.capacity))
-end
-
--- Whether one of two tasks may be behind the other.
-local function may_follow(d, a, i, j)
-    return d.low(a.starts[i]) + d.low(a.durations[i]) <= d.high(a.starts[j])
-end
-
-function kinds.disjunctive(a, d)
-    local tasks = {}
-    local function there(k)
-        return (not a.presence or d.low(a.presence[k]) == 1)
-            and (a.strict or d.low(a.durations[k]) > 0)
-    end
-    for k, start in ipairs(a.starts) do
-        local present = not a.presence or d.low(a.presence[k]) == 1
-        if d.high(a.durations[k]) < 0 and present then return false end
-        if there(k) and d.low(a.durations[k]) > 0 then
-            tasks[#tasks + 1] = {start = start, duration = a.durations[k], demand = 1}
-        end
-        for i = 1, k - 1 do
-            if there(k) and there(i) and not may_follow(d, a, i, k) and not may_follow(d, a, k, i)
-            then
-                return false
-            end
-        end
-    end
-    return energy_fits(d, tasks, 1)
-end
-
-function kinds.diffn(a, d)
-    local function apart(x, dx, i, j)
-        return d.low(x[i]) + d.low(dx[i]) <= d.high(x[j])
-    end
-    for i in ipairs(a.x) do
-        for j = 1, i - 1 do
-            local empty = not a.strict and (d.low(a.dx[i]) <= 0 or d.low(a.dy[i]) <= 0
-                or d.low(a.dx[j]) <= 0 or d.low(a.dy[j]) <= 0)
-            if not empty and not apart(a.x, a.dx, i, j) and not apart(a.x, a.dx, j, i)
-                and not apart(a.y, a.dy, i, j) and not apart(a.y, a.dy, j, i) then
-                return false
-            end
-        end
-    end
-    return true
 end
 
 -- ---- graphs -------------------------------------------------------------------------------------
@@ -588,66 +524,6 @@ end
 
 -- ---- sequences ----------------------------------------------------------------------------------
 
-function kinds.table(a, d)
-    local n = #a.x
-    for row = 0, #a.rows // math.max(n, 1) - 1 do
-        local fits = true
-        for k = 1, n do
-            fits = fits and d.has(a.x[k], a.rows[row * n + k])
-        end
-        if fits then return true end
-    end
-    return n == 0
-end
-
-function kinds.regular(a, d)
-    local states = {[a.start] = true}
-    for _, t in ipairs(a.x) do
-        local after = {}
-        for q in pairs(states) do
-            for s = 1, a.symbols do
-                local to = a.next[(q - 1) * a.symbols + s]
-                if to ~= 0 and d.has(t, s) then after[to] = true end
-            end
-        end
-        states = after
-    end
-    for q in pairs(states) do
-        if a.accepting[q] then return true end
-    end
-    return false
-end
-
-function kinds.mdd(a, d)
-    local nodes = {[1] = true}
-    for _, t in ipairs(a.x) do
-        local after = {}
-        for e = 1, #a.edges, 4 do
-            local from, low, high, to = table.unpack(a.edges, e, e + 3)
-            if nodes[from] and not after[to] then
-                for v = math.max(low, d.low(t)), math.min(high, d.high(t)) do
-                    if d.has(t, v) then
-                        after[to] = true
-                        break
-                    end
-                end
-            end
-        end
-        after[1] = nil -- the root is where the first variable is, and nowhere else
-        nodes = after
-    end
-    return nodes[0] == true
-end
-
-local function all_fixed(d, ...)
-    for _, list in ipairs {...} do
-        for _, t in ipairs(list) do
-            if not fixed(d, t) then return false end
-        end
-    end
-    return true
-end
-
 function kinds.sort(a, d)
     for k = 2, #a.y do
         if d.low(a.y[k - 1]) > d.high(a.y[k]) then return false end
@@ -700,15 +576,47 @@ end
 function kinds.arg_max(a, d) return arg_extreme(a, d, 1) end
 function kinds.arg_min(a, d) return arg_extreme(a, d, -1) end
 
--- By trying: at each place the first so far is less, or equal and it goes on.
-function kinds.lex(a, d)
-    for k = 1, math.min(#a.x, #a.y) do
-        local x, y = a.x[k], a.y[k]
-        if d.low(x) < d.high(y) then return true end
-        if d.low(x) > d.high(y) then return false end
+-- At each place the first so far is less, or equal and it goes on. `d.apart(x, y)`, if there, is
+-- what is known of x - y besides the domains; a.tails are Booleans by place: the order holds from
+-- there on (of `x` and `y` from place a.from on, like here).
+local function lex(x, y, from, strict, d, tail)
+    for k = from, math.min(#x, #y) do
+        local low, high = d.low(x[k]) - d.high(y[k]), d.high(x[k]) - d.low(y[k])
+        if d.apart then
+            local below, above = d.apart(x[k], y[k])
+            low, high = math.max(low, below), math.min(high, above)
+        end
+        if low < 0 then return true end
+        if low > 0 or high < 0 then return false end
+        local on = tail(k + 1)
+        if on ~= nil then return on end
     end
-    if a.strict then return #a.x < #a.y end
-    return #a.x <= #a.y
+    if strict then return #x < #y end
+    return #x <= #y
+end
+
+-- What is known of the order from a place on.
+local function tails_of(a, d, wanted)
+    return function(k)
+        local lit = a.tails and a.tails[k]
+        if not lit or d.low(lit) ~= d.high(lit) then return nil end
+        return (d.low(lit) == 1) == wanted
+    end
+end
+
+function kinds.lex(a, d)
+    return lex(a.x, a.y, a.from or 1, a.strict, d, tails_of(a, d, true))
+end
+
+function entailed.lex(a, d)
+    local reversed = {low = d.low, high = d.high, has = d.has}
+    if d.apart then
+        function reversed.apart(y, x)
+            local low, high = d.apart(x, y)
+            return -high, -low
+        end
+    end
+    return not lex(a.y, a.x, a.from or 1, not a.strict, reversed, tails_of(a, d, false))
 end
 
 function kinds.precede(a, d)
@@ -773,7 +681,5 @@ function kinds.knapsack(a, d)
     end
     return fits(a.weights, a.W) and fits(a.profits, a.P)
 end
-
-kinds.all_fixed = all_fixed
 
 return kinds

@@ -10,78 +10,199 @@
 -- steps about them allow. So all of these steps are checked together: each solution of the
 -- constraint must leave such values.
 
-local kinds = require "cns.proof.kinds"
+local prune = require "cns.proof.prune"
+local tasks = require "cns.proof.tasks"
 
 local trial = {}
 
+local WORK_PER_NODE <const> = 500 -- looks at a variable or a task's part of a window
+local MAX_ROUNDS <const> = 400 -- of bounds that narrow each other step by step
+
+-- ---- domains ------------------------------------------------------------------------------------
+
 -- A view of engine `e`'s domains: terms are integers, {v, s, o} (s * v + o) or {l} (a literal).
 local function domains_of(e)
+    if e.domains then return e.domains end
     local low, high, holes, value = e.low, e.high, e.holes, e.value
+    local literal, assert_literal = e.literal, e.assert_literal
     local d = {}
+    e.domains = d
     function d.low(t)
         if type(t) == "number" then return t end
-        if t.l then return value(t.l) == true and 1 or 0 end
-        return t.s > 0 and low[t.v] + t.o or t.o - high[t.v]
+        local v = t.v
+        if not v then return value(t.l) == true and 1 or 0 end
+        return t.s > 0 and low[v] + t.o or t.o - high[v]
     end
     function d.high(t)
         if type(t) == "number" then return t end
-        if t.l then return value(t.l) == false and 0 or 1 end
-        return t.s > 0 and high[t.v] + t.o or t.o - low[t.v]
+        local v = t.v
+        if not v then return value(t.l) == false and 0 or 1 end
+        return t.s > 0 and high[v] + t.o or t.o - low[v]
     end
     function d.has(t, x)
         if type(t) == "number" then return t == x end
-        if t.l then
+        local v = t.v
+        if not v then
             local state = value(t.l)
             return (x == 1 and state ~= false) or (x == 0 and state ~= true)
         end
         x = t.s * (x - t.o)
-        return x >= low[t.v] and x <= high[t.v] and not holes[t.v][x]
+        return x >= low[v] and x <= high[v] and not holes[v][x]
+    end
+    function d.at_least(t, x)
+        if type(t) == "number" then return t >= x end
+        if t.v then
+            x = t.s * (x - t.o)
+            return assert_literal(literal(t.s > 0 and e.GE or e.LE, t.v, x))
+        end
+        return x <= 0 or (x == 1 and assert_literal(t.l))
+    end
+    function d.at_most(t, x)
+        if type(t) == "number" then return t <= x end
+        if t.v then
+            x = t.s * (x - t.o)
+            return assert_literal(literal(t.s > 0 and e.LE or e.GE, t.v, x))
+        end
+        return x >= 1 or (x == 0 and assert_literal(e.negation(t.l)))
     end
     return d
 end
 
-local function all_fixed(e, scope)
-    for _, v in ipairs(scope) do
-        if e.low[v] ~= e.high[v] then return false end
+trial.domains = domains_of
+
+-- ---- sums that are known ------------------------------------------------------------------------
+
+-- A short sum's variables and coefficients as a key, and its limit then; nil: it has too many.
+local function normal(sum, sign)
+    local list, limit = {}, sign * sum.c
+    for k, t in ipairs(sum.x) do
+        local a = sign * sum.a[k]
+        if type(t) == "number" then
+            limit = limit - a * t
+        elseif t.v and #list < 3 then
+            limit = limit - a * t.o
+            list[#list + 1] = ("%d:%d"):format(t.v, a * t.s)
+        else
+            return nil
+        end
+    end
+    table.sort(list)
+    return table.concat(list, " "), limit
+end
+
+-- By key, the limits of the sums that must hold or must not.
+local function known_sums(conjunction, d)
+    local limits = {}
+    local function note(sum, sign, slack)
+        local key, limit = normal(sum, sign)
+        if key then limits[key] = math.min(limits[key] or math.huge, limit - slack) end
+    end
+    for _, c in ipairs(conjunction) do
+        if c.kind == "le" then
+            local condition = c.mode and (d.low(c.condition) == 1 and 1
+                or d.high(c.condition) == 0 and 0)
+            if not c.mode or condition == 1 then
+                note(c.arguments, 1, 0)
+            elseif condition == 0 and c.mode == "iff" then
+                note(c.arguments, -1, 1)
+            end
+        end
+    end
+    return limits
+end
+
+local function difference_limit(limits, x, y)
+    local key, limit = normal({x = {x, y}, a = {1, -1}, c = 0}, 1)
+    return key and limits[key] and limits[key] - limit or math.huge
+end
+
+-- ---- search -------------------------------------------------------------------------------------
+
+-- Narrows the domains by all constraints until none does; false: they cannot hold.
+local function settle(task)
+    local e, d, conjunction = task.e, task.d, task.conjunction
+    for _ = 1, MAX_ROUNDS do
+        local before = e.changes
+        if task.relates then
+            local limits = known_sums(conjunction, d)
+            function d.apart(x, y)
+                return -difference_limit(limits, y, x), difference_limit(limits, x, y)
+            end
+        end
+        for _, c in ipairs(conjunction) do
+            d.work = d.work + 1 + #c.scope
+            if not prune.revise(c, d, task.all_fixed) then return false end
+        end
+        if e.changes == before or d.work > task.work then break end
     end
     return true
 end
 
--- Whether c, with terms for arguments, may hold in the domains.
-local function possible(c, d, e)
-    local function holds() return kinds[c.kind](c.arguments, d) end
-    local function fails()
-        local surely = kinds.entailed[c.kind]
-        if surely then return not surely(c.arguments, d) end
-        return not all_fixed(e, c.scope) or not holds()
+-- What to try one after the other: lists of sums to add; nil: domains are to be split.
+local function cases_of(task)
+    local limits = nil
+    local function known(sum, sign)
+        limits = limits or known_sums(task.conjunction, task.d)
+        local key, limit = normal(sum, sign)
+        limit = sign < 0 and limit and limit - 1 or limit -- not <= c: the negated sum is <= -c - 1
+        return key ~= nil and limits[key] ~= nil and limits[key] <= limit
     end
-    if not c.mode then return holds() end
-    local one, zero = d.low(c.condition) == 1, d.high(c.condition) == 0
-    if c.mode == "negated" then one, zero = zero, one end
-    if one then return holds() end
-    if zero and c.mode ~= "if" then return fails() end
-    return c.mode == "if" or d.low(c.condition) ~= d.high(c.condition) or holds()
+    for _, c in ipairs(task.conjunction) do
+        local choose = not c.mode and tasks.choose[c.kind]
+        local cases = choose and choose(c.arguments, task.d, task.first, known)
+        if cases then return cases end
+    end
+    return nil
 end
 
--- `found` is called at each solution and says whether to go on. True: all was seen; false: found
--- stopped it; nil: the budget is spent.
-local function search(c, e, d, budget, found)
-    budget.nodes = budget.nodes - 1
-    if budget.nodes < 0 then return nil end
-    if not possible(c, d, e) then return true end
+local search
+
+local function try_case(task, sums)
+    local e, conjunction = task.e, task.conjunction
+    local mark, count = e.mark(), #conjunction
+    for _, sum in ipairs(sums) do
+        conjunction[#conjunction + 1] = {kind = "le", arguments = sum, scope = {}}
+    end
+    local result = search(task)
+    for k = #conjunction, count + 1, -1 do conjunction[k] = nil end
+    e.undo(mark)
+    return result
+end
+
+local function smallest_domain(task)
+    local low, high = task.e.low, task.e.high
     local best, size = nil, math.huge
-    for _, v in ipairs(c.scope) do
-        local n = e.high[v] - e.low[v]
+    for _, v in ipairs(task.scope) do
+        local n = high[v] - low[v]
         if n > 0 and n < size then best, size = v, n end
     end
-    if not best then return found() end
+    return best, size
+end
+
+-- `task.found` is called at each solution and says whether to go on. True: all was seen; false:
+-- found stopped it; nil: the budget is spent.
+function search(task)
+    local e = task.e
+    task.nodes = task.nodes - 1
+    if task.nodes < 0 or task.d.work > task.work then return nil end
+    if not settle(task) then return true end
+    local cases = cases_of(task)
+    if cases then
+        for _, sums in ipairs(cases) do
+            local result = try_case(task, sums)
+            if result ~= true then return result end
+        end
+        return true
+    end
+    local best, size = smallest_domain(task)
+    if not best then return task.found() end
     local low, high = e.low[best], e.high[best]
     local function try(a, b)
         local mark = e.mark()
         local result = true
         if e.assert_literal(e.literal(e.GE, best, a)) and e.assert_literal(e.literal(e.LE, best, b))
         then
-            result = search(c, e, d, budget, found)
+            result = search(task)
         end
         e.undo(mark)
         return result
@@ -100,8 +221,55 @@ local function search(c, e, d, budget, found)
     return try(middle + 1, high)
 end
 
--- Whether c implies the clause in the domains of the root: true, false, or nil: not known.
-function trial.implies(c, e, lits, nodes)
+local function run(e, conjunction, nodes, first, found)
+    local low, high = e.low, e.high
+    local task = {e = e, d = domains_of(e), conjunction = conjunction, nodes = nodes, first = first,
+        found = found, scope = {}, relates = false, work = nodes * WORK_PER_NODE}
+    local seen = {}
+    for _, c in ipairs(conjunction) do
+        task.relates = task.relates or c.kind == "lex"
+        for _, v in ipairs(c.scope) do
+            if not seen[v] then
+                seen[v] = true
+                task.scope[#task.scope + 1] = v
+            end
+        end
+    end
+    function task.all_fixed(scope)
+        for _, v in ipairs(scope) do
+            if low[v] ~= high[v] then return false end
+        end
+        return true
+    end
+    task.d.apart, task.d.work = nil, 0
+    return search(task), task
+end
+
+-- ---- lemmas -------------------------------------------------------------------------------------
+
+-- The conjunction without what the lemma's variables do not touch; nil: nothing can go.
+local function relaxed(conjunction, e, lits)
+    local names, out = {}, nil
+    for _, l in ipairs(lits) do names[e.lit_var[l]] = true end
+    for k = 2, #conjunction do
+        for _, v in ipairs(conjunction[k].scope) do names[v] = true end
+    end
+    local function named(t)
+        return names[t.v or e.lit_var[t.l]] == true
+    end
+    local c = conjunction[1]
+    local relax = not c.mode and tasks.relax[c.kind] or c.relax
+    local arguments = relax and relax(c.arguments, named, names)
+    if arguments then
+        out = table.move(conjunction, 1, #conjunction, 1, {})
+        out[1] = {kind = c.kind, arguments = arguments, scope = c.scope}
+    end
+    return out
+end
+
+-- Whether the constraints together imply the clause in the domains of the root: true, false, or
+-- nil: not known. The first one is that of the lemma, the others say what new Booleans in it mean.
+function trial.implies(conjunction, e, lits, nodes)
     local mark = e.mark()
     local ok = true
     for _, l in ipairs(lits) do
@@ -109,7 +277,16 @@ function trial.implies(c, e, lits, nodes)
     end
     local result = true
     if ok then
-        result = search(c, e, domains_of(e), {nodes = nodes}, function() return false end)
+        local first = lits[1] and e.lit_var[lits[1]]
+        local function stop() return false end
+        local fewer = relaxed(conjunction, e, lits)
+        result = fewer and run(e, fewer, nodes // 4, first, stop) or false
+        if result ~= true then
+            e.undo(mark)
+            mark = e.mark()
+            for _, l in ipairs(lits) do e.assert_literal(e.negation(l)) end
+            result = run(e, conjunction, nodes, first, stop)
+        end
     end
     e.undo(mark)
     return result
@@ -217,9 +394,9 @@ function trial.finish(c, e, limits)
     for v, before in pairs(c.before) do
         e.low[v], e.high[v], e.holes[v] = before[1], before[2], before[3]
     end
-    local d = domains_of(e)
-    local budget = {nodes = limits.nodes, steps = limits.steps}
-    local result = search(c, e, d, budget, function()
+    local budget = {steps = limits.steps}
+    local mark = e.mark()
+    local result = run(e, {c}, limits.nodes, nil, function()
         local left = {}
         for _, step in ipairs(c.steps) do
             budget.steps = budget.steps - 1
@@ -234,6 +411,7 @@ function trial.finish(c, e, limits)
         end
         return satisfiable(e, left, budget)
     end)
+    e.undo(mark)
     return result
 end
 
