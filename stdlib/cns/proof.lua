@@ -28,7 +28,7 @@ checker.__index = checker
 local function new_checker(model, limits)
     local self = setmetatable({
         model = model, limits = limits, e = engine.new(), constraints = {}, var_of = {},
-        by_name = {}, ints = {}, bools = {}, owned = {}, unknown = {},
+        by_name = {}, ints = {}, bools = {}, owned = {}, unknown = {}, literals = {},
         defined = {}, defined_by = {}, parts = {}, meaning = {}, version = 0, solutions = 0,
         counts = {steps = 0, learnt = 0, lemmas = 0, trusted = 0, deleted = 0}, trusted = {},
     }, checker)
@@ -116,8 +116,17 @@ end
 
 local OPS = {[">="] = engine.GE, ["<="] = engine.LE, ["="] = engine.EQ, ["!="] = engine.NE}
 
--- A literal, true or false.
+-- A literal, true or false: as read before, since what an integer or a Boolean is never changes.
 function checker:literal(text)
+    local l = self.literals[text]
+    if l == nil then
+        l = self:read_literal(text)
+        self.literals[text] = l
+    end
+    return l
+end
+
+function checker:read_literal(text)
     if text == "T" then return true end
     if text == "F" then return false end
     local sign, bool = text:match("^(~?)b(%d+)$")

@@ -214,4 +214,87 @@ function models.random(name, seed, goal)
     return text .. "\nsolve " .. objective .. ";\n"
 end
 
+-- The text of a random model of one constraint.
+function models.single(name, seed)
+    math.randomseed(seed)
+    local m = new_model()
+    local constraint = ("constraint %s(%s);"):format(name, writers[name](m))
+    return table.concat(m.lines, "\n") .. "\n" .. constraint .. "\nsolve satisfy;\n"
+end
+
+-- ---- larger constraints, of variables of their own ----------------------------------------------
+
+local large = {}
+
+local function fresh_model() return {lines = {}, ints = {}, bools = {}} end
+
+-- Starts of tasks, each within a window of its own.
+local function windows(m, count, last, width)
+    return list(count, function()
+        local low = random(0, last - 1)
+        return within(m, low, math.min(last, low + random(1, width)))
+    end)
+end
+
+function large.fzn_disjunctive(m) return join(windows(m, 4, 6, 5), numbers(4, 1, 3)) end
+function large.fzn_disjunctive_strict(m) return join(windows(m, 4, 6, 5), numbers(4, 0, 3)) end
+function large.cns_disjunctive_opt(m)
+    local presence = list(3, function()
+        local name = "p" .. #m.lines
+        m.lines[#m.lines + 1] = ("var bool: %s;"):format(name)
+        return name
+    end)
+    return join(windows(m, 3, 4, 3), numbers(3, 1, 3), presence)
+end
+function large.fzn_cumulative(m)
+    return join(windows(m, 4, 6, 4), numbers(4, 1, 3), numbers(4, 1, 3), number(3, 4))
+end
+function large.fzn_diffn(m)
+    return join(windows(m, 3, 3, 2), windows(m, 3, 2, 2), numbers(3, 1, 2), numbers(3, 1, 2))
+end
+function large.fzn_diffn_nonstrict(m)
+    return join(windows(m, 3, 3, 2), windows(m, 3, 2, 1), numbers(3, 0, 2), numbers(3, 1, 2))
+end
+function large.fzn_lex_less_int(m) return join(windows(m, 3, 2, 2), windows(m, 3, 2, 2)) end
+function large.fzn_lex_lesseq_int(m) return join(windows(m, 3, 2, 2), windows(m, 3, 2, 2)) end
+function large.cns_inverse(m)
+    return join("1", "1", list_within(m, 4, 1, 4), list_within(m, 4, 1, 4))
+end
+function large.fzn_all_different_int(m) return windows(m, 5, 5, 3) end
+function large.fzn_global_cardinality(m)
+    return join(windows(m, 5, 3, 2), "[0,1,2]", list_within(m, 3, 0, 3))
+end
+function large.fzn_regular(m)
+    return join(list_within(m, 5, 1, 2), "4", "2", "[2,3,3,4,4,1,2,0]", "1", "{1,3,4}")
+end
+function large.fzn_table_int(m)
+    local rows = {}
+    for k = 1, 4 * random(6, 12) do rows[k] = random(0, 2) end
+    return join(list_within(m, 4, 0, 2), "[" .. table.concat(rows, ",") .. "]")
+end
+function large.fzn_nvalue(m) return join(within(m, 1, 4), windows(m, 4, 4, 3)) end
+function large.fzn_value_precede_chain_int(m) return join("[1,2,3]", list_within(m, 5, 1, 3)) end
+function large.cns_bin_packing_load(m)
+    return join("1", list_within(m, 2, 0, 6), list_within(m, 4, 1, 2), numbers(4, 1, 3))
+end
+function large.fzn_knapsack(m)
+    return join(numbers(3, 1, 3), numbers(3, 1, 3), list_within(m, 3, 0, 2), within(m, 0, 6),
+        within(m, 0, 8))
+end
+function large.cns_circuit(m) return join("1", list_within(m, 5, 1, 5)) end
+function large.fzn_member_int(m) return join(windows(m, 3, 3, 3), within(m, 1, 3)) end
+function large.fzn_among(m) return join(within(m, 0, 3), list_within(m, 4, 0, 3), "{0,2,3}") end
+
+models.large_names = {}
+for name in pairs(large) do models.large_names[#models.large_names + 1] = name end
+table.sort(models.large_names)
+
+-- The text of a random model of one constraint over more variables.
+function models.large(name, seed)
+    math.randomseed(seed)
+    local m = fresh_model()
+    local constraint = ("constraint %s(%s);"):format(name, large[name](m))
+    return table.concat(m.lines, "\n") .. "\n" .. constraint .. "\nsolve satisfy;\n"
+end
+
 return models

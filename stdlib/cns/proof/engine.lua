@@ -204,16 +204,25 @@ function engine.new()
                     other = c[2]
                     c[1], c[2] = other, l
                 end
-                local state = value(other)
-                if state ~= true then
+                -- What is open or true is told as by `value`, without the call.
+                local op, v, x = lit_op[other], lit_var[other], lit_value[other]
+                local is_true
+                if op == GE then
+                    is_true = low[v] >= x
+                elseif op == LE then
+                    is_true = high[v] <= x
+                else
+                    is_true = value(other) == true
+                end
+                if not is_true then
                     for i = 3, #c do
                         local next = c[i]
-                        local op = lit_op[next]
-                        local open -- as by `value`, without the call
+                        local open
+                        op, v = lit_op[next], lit_var[next]
                         if op == GE then
-                            open = high[lit_var[next]] >= lit_value[next]
+                            open = high[v] >= lit_value[next]
                         elseif op == LE then
-                            open = low[lit_var[next]] <= lit_value[next]
+                            open = low[v] <= lit_value[next]
                         else
                             open = value(next) ~= false
                         end
@@ -224,7 +233,7 @@ function engine.new()
                             break
                         end
                     end
-                    if keep then ok = state == nil and assert_literal(other) end
+                    if keep then ok = value(other) == nil and assert_literal(other) end
                 end
             end
             if keep then
@@ -282,10 +291,16 @@ function engine.new()
 
     -- ---- clauses --------------------------------------------------------------------------------
 
+    -- The same for the same literals in whatever order. Should two clauses have one key, the wrong
+    -- one may be deleted: no harm but that a later step may not follow any more.
     local function key(c)
-        local sorted = table.move(c, 1, #c, 1, {})
-        table.sort(sorted)
-        return table.concat(sorted, " ")
+        local sum = 0
+        for _, l in ipairs(c) do
+            local x = l * 0x9E3779B97F4A7C15
+            x = (x ~ x >> 29) * 0xBF58476D1CE4E5B9
+            sum = sum + (x ~ x >> 32)
+        end
+        return sum
     end
 
     local function refute()

@@ -87,7 +87,59 @@ local function energy_fits(d, list, capacity)
     return true
 end
 
+-- Whether tasks of which no two run at once fit between the earliest start and the latest end of any
+-- of them.
+local function machine_fits(d, list)
+    local order = {}
+    for k, t in ipairs(list) do
+        local length = d.low(t.duration)
+        order[k] = {d.low(t.start), d.high(t.start) + length, length}
+    end
+    table.sort(order, function(s, t) return s[2] < t[2] end)
+    d.work = (d.work or 0) + #order * #order
+    local done = {}
+    for _, first in ipairs(order) do
+        local from = first[1]
+        if not done[from] then
+            done[from] = true
+            local finish = from
+            for _, t in ipairs(order) do
+                if t[1] >= from then
+                    finish = finish + t[3]
+                    if finish > t[2] then return false end
+                end
+            end
+        end
+    end
+    return true
+end
+
 -- ---- kinds --------------------------------------------------------------------------------------
+
+-- Tasks of which no two run at once, as many as there are, as tasks of a machine: those of more than
+-- half the capacity, and one more that fits none of them.
+local function exclusive(d, list, capacity)
+    local out, least, last = {}, math.huge, nil
+    local function take(t)
+        out[#out + 1] = t
+    end
+    for _, t in ipairs(list) do
+        local demand = d.low(t.demand)
+        if d.low(t.duration) > 0 and 2 * demand > capacity then
+            take(t)
+            least = math.min(least, demand)
+        end
+    end
+    for _, t in ipairs(list) do
+        local demand = d.low(t.demand)
+        if not last and d.low(t.duration) > 0 and 2 * demand <= capacity
+            and demand + least > capacity then
+            last = t
+            take(t)
+        end
+    end
+    return out
+end
 
 function tasks.kinds.cumulative(a, d)
     local list = {}
@@ -95,7 +147,9 @@ function tasks.kinds.cumulative(a, d)
         if d.high(a.durations[k]) < 0 or d.high(a.demands[k]) < 0 then return false end
         list[k] = {start = start, duration = a.durations[k], demand = a.demands[k]}
     end
-    return d.high(a.capacity) >= 0 and energy_fits(d, list, d.high(a.capacity))
+    local capacity = d.high(a.capacity)
+    return capacity >= 0 and energy_fits(d, list, capacity)
+        and machine_fits(d, exclusive(d, list, capacity))
 end
 
 -- Whether one of two tasks may be behind the other.
@@ -119,11 +173,11 @@ function tasks.kinds.disjunctive(a, d)
             end
             there[#there + 1] = k
             if d.low(a.durations[k]) > 0 then
-                list[#list + 1] = {start = start, duration = a.durations[k], demand = 1}
+                list[#list + 1] = {start = start, duration = a.durations[k]}
             end
         end
     end
-    return energy_fits(d, list, 1)
+    return machine_fits(d, list)
 end
 
 -- Along one dimension boxes are tasks that share the extent of the other one.
@@ -207,12 +261,23 @@ local function task_of(v, ...)
     return nil
 end
 
+-- By arguments, the sums made of them before, with what `known` notes in them.
+local made = setmetatable({}, {__mode = "k"})
+
 -- Cases of a pair that must be one after the other. `known(sum, 1)`: the sum is already assumed to
 -- hold; `known(sum, -1)`: not to hold.
-local function order_cases(d, starts, durations, known)
+local function order_cases(d, a, known)
+    local starts, durations = a.starts, a.durations
+    local sums = made[a] or {}
+    made[a] = sums
+    local function sum_of(i, j)
+        local at = i << 20 | j
+        local sum = sums[at] or precedence(starts[i], durations[i], starts[j])
+        sums[at] = sum
+        return sum
+    end
     return function(i, j)
-        local forward = precedence(starts[i], durations[i], starts[j])
-        local back = precedence(starts[j], durations[j], starts[i])
+        local forward, back = sum_of(i, j), sum_of(j, i)
         if is_certain(d, table.unpack(forward.x)) or is_certain(d, table.unpack(back.x))
             or known(forward, 1) or known(back, 1) then
             return nil
@@ -228,7 +293,7 @@ local function order_cases(d, starts, durations, known)
 end
 
 function tasks.choose.disjunctive(a, d, first, known)
-    local cases = order_cases(d, a.starts, a.durations, known)
+    local cases = order_cases(d, a, known)
     return best_pair(#a.starts, task_of(first, a.starts), function(i, j)
         if is_there(d, a, i) and is_there(d, a, j) then return cases(i, j) end
         return nil
@@ -243,7 +308,7 @@ end
 
 function tasks.choose.cumulative(a, d, first, known)
     local k = task_of(first, a.starts)
-    local cases = order_cases(d, a.starts, a.durations, known)
+    local cases = order_cases(d, a, known)
     local is_open = k and d.low(a.starts[k]) ~= d.high(a.starts[k])
     local best = best_pair(#a.starts, k, function(i, j)
         if d.low(a.durations[i]) > 0 and d.low(a.durations[j]) > 0

@@ -72,8 +72,7 @@ trial.domains = domains_of
 
 -- ---- sums that are known ------------------------------------------------------------------------
 
--- A short sum's variables and coefficients as a key, and its limit then; nil: it has too many.
-local function normal(sum, sign)
+local function make_normal(sum, sign)
     local list, limit = {}, sign * sum.c
     for k, t in ipairs(sum.x) do
         local a = sign * sum.a[k]
@@ -88,6 +87,22 @@ local function normal(sum, sign)
     end
     table.sort(list)
     return table.concat(list, " "), limit
+end
+
+-- A short sum's variables and coefficients as a key, and its limit then; nil: it has too many. Both
+-- are kept in the sum.
+local function normal(sum, sign)
+    local keys = sum.keys
+    if not keys then
+        keys = {}
+        sum.keys = keys
+    end
+    local key = keys[sign]
+    if key == nil then
+        key, keys[sign << 1] = make_normal(sum, sign)
+        keys[sign] = key or false
+    end
+    return key, keys[sign << 1]
 end
 
 -- By key, the limits of the sums that must hold or must not.
@@ -129,7 +144,8 @@ local function settle(task)
                 return -difference_limit(limits, y, x), difference_limit(limits, x, y)
             end
         end
-        for _, c in ipairs(conjunction) do
+        for k = #conjunction, 1, -1 do -- the constraint itself last: it is the dearest one
+            local c = conjunction[k]
             d.work = d.work + 1 + #c.scope
             if not prune.revise(c, d, task.all_fixed) then return false end
         end
@@ -221,8 +237,17 @@ function search(task)
     return try(middle + 1, high)
 end
 
-local function run(e, conjunction, nodes, first, found)
+local function all_fixed_of(e)
     local low, high = e.low, e.high
+    return function(scope)
+        for _, v in ipairs(scope) do
+            if low[v] ~= high[v] then return false end
+        end
+        return true
+    end
+end
+
+local function run(e, conjunction, nodes, first, found)
     local task = {e = e, d = domains_of(e), conjunction = conjunction, nodes = nodes, first = first,
         found = found, scope = {}, relates = false, work = nodes * WORK_PER_NODE}
     local seen = {}
@@ -235,12 +260,8 @@ local function run(e, conjunction, nodes, first, found)
             end
         end
     end
-    function task.all_fixed(scope)
-        for _, v in ipairs(scope) do
-            if low[v] ~= high[v] then return false end
-        end
-        return true
-    end
+    e.all_fixed = e.all_fixed or all_fixed_of(e)
+    task.all_fixed = e.all_fixed
     task.d.apart, task.d.work = nil, 0
     return search(task), task
 end
@@ -267,6 +288,17 @@ local function relaxed(conjunction, e, lits)
     return out
 end
 
+-- Whether one look at each constraint is enough to see that they cannot hold, as it mostly is.
+local function conflicts(conjunction, e)
+    local d = domains_of(e)
+    e.all_fixed = e.all_fixed or all_fixed_of(e)
+    d.apart, d.work = nil, 0
+    for k = #conjunction, 1, -1 do
+        if not prune.revise(conjunction[k], d, e.all_fixed) then return true end
+    end
+    return false
+end
+
 -- Whether the constraints together imply the clause in the domains of the root: true, false, or
 -- nil: not known. The first one is that of the lemma, the others say what new Booleans in it mean.
 function trial.implies(conjunction, e, lits, nodes)
@@ -276,10 +308,10 @@ function trial.implies(conjunction, e, lits, nodes)
         ok = ok and e.assert_literal(e.negation(l))
     end
     local result = true
-    if ok then
+    local fewer = ok and relaxed(conjunction, e, lits)
+    if ok and not conflicts(fewer or conjunction, e) then
         local first = lits[1] and e.lit_var[lits[1]]
         local function stop() return false end
-        local fewer = relaxed(conjunction, e, lits)
         result = fewer and run(e, fewer, nodes // 4, first, stop) or false
         if result ~= true then
             e.undo(mark)
