@@ -38,9 +38,30 @@ row("steps", counts.steps or 0)
 row("clauses", counts.learnt or 0, "learnt, verified by propagation")
 row("lemmas", (counts.lemmas or 0) - (counts.trusted or 0), "verified against one constraint each")
 row("trusted", counts.trusted or 0, "lemmas, too dear to verify")
-for name, count in pairs(verdict.trusted) do row("", count, "of " .. name) end
 row("solutions", verdict.solutions, "verified")
 row("seconds", ("%.2f"):format(os.clock() - began))
+
+-- Per constraint: how many lemmas it had, and what was trusted of them and why.
+local names = {}
+for name in pairs(verdict.constraints) do names[#names + 1] = name end
+table.sort(names)
+for _, name in ipairs(names) do
+    local c = verdict.constraints[name]
+    row("", c.lemmas, ("of %s, %d trusted"):format(name, c.trusted))
+end
+local WHY <const> = {
+    search = "what it excludes could not be tried within the budget",
+    joint = "it is about integers or Booleans without a meaning, and the constraint\n"
+        .. "  has too many solutions to try whether all such steps hold together",
+}
+for _, name in ipairs(names) do
+    for why, reason in pairs(WHY) do
+        local count = verdict.constraints[name][why]
+        if count > 0 then
+            print(("trusted: %d of %s:\n  %s"):format(count, name, reason))
+        end
+    end
+end
 if not verdict.accepted then
     print(("rejected%s: %s"):format(verdict.line and ", line " .. verdict.line or "",
         verdict.message))

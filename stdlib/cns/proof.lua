@@ -30,7 +30,7 @@ local function new_checker(model, limits)
         model = model, limits = limits, e = engine.new(), constraints = {}, var_of = {},
         by_name = {}, ints = {}, bools = {}, owned = {}, unknown = {}, literals = {},
         defined = {}, defined_by = {}, parts = {}, meaning = {}, version = 0, solutions = 0,
-        counts = {steps = 0, learnt = 0, lemmas = 0, trusted = 0, deleted = 0}, trusted = {},
+        counts = {steps = 0, learnt = 0, lemmas = 0, trusted = 0, deleted = 0}, kinds_of = {},
     }, checker)
     for k, var in ipairs(model.vars) do
         self.by_name[var.name] = k
@@ -406,9 +406,21 @@ function checker:conjunction(origin, lits, at_root)
     return all
 end
 
-function checker:trust(c, count)
-    self.counts.trusted = self.counts.trusted + count
-    self.trusted[c.name] = (self.trusted[c.name] or 0) + count
+-- Counts lemmas of constraint `c`. `why` they are trusted: "search", the budget was spent before
+-- all that the lemma excludes was tried; "joint", so it was for all steps about variables without a
+-- meaning.
+function checker:count(c, count, why)
+    local by = self.kinds_of[c.name]
+    if not by then
+        by = {lemmas = 0, trusted = 0, search = 0, joint = 0}
+        self.kinds_of[c.name] = by
+    end
+    if why then
+        by.trusted, by[why] = by.trusted + count, by[why] + count
+        self.counts.trusted = self.counts.trusted + count
+    else
+        by.lemmas = by.lemmas + count
+    end
 end
 
 -- A clause that one constraint implies.
@@ -423,6 +435,7 @@ function checker:lemma(words, passing)
         return e.add(lits, passing)
     end
     local c = self:constraint(origin)
+    self:count(c, 1)
     local owned, theirs, known = self.owned[origin], false, {}
     for _, l in ipairs(lits) do
         local own = owned and owned.before[e.lit_var[l]] ~= nil
@@ -449,7 +462,7 @@ function checker:lemma(words, passing)
     elseif result == false then
         reject("constraint %d (%s) does not imply this", origin, c.name)
     elseif result == nil then
-        self:trust(c, 1)
+        self:count(c, 1, "search")
     end
     e.add(lits, passing)
 end
@@ -608,7 +621,7 @@ function checker:finish()
                 reject("steps about new variables of constraint %d (%s) deny a solution of it",
                     origin, c.name)
             elseif result == nil then
-                self:trust(c, #c.steps)
+                self:count(c, #c.steps, "joint")
             end
         end
     end
@@ -622,7 +635,8 @@ local function conclusion(self)
     return ("%d solution%s, no others"):format(self.solutions, self.solutions == 1 and "" or "s")
 end
 
--- The verdict: {accepted, concluded, conclusion, message, line, counts, trusted, solutions}.
+-- The verdict: {accepted, concluded, conclusion, message, line, counts, constraints, solutions}.
+-- By the constraints' names there is {lemmas, trusted, search, joint} (see checker.count).
 -- `lines` is a function that gives the proof's next line, or nil. `limits` may be nil.
 function proof.check(text, lines, limits)
     local model, message = flatzinc.read(text)
@@ -644,7 +658,7 @@ function proof.check(text, lines, limits)
         self:finish()
     end)
     local verdict = {accepted = ok, line = number, counts = self and self.counts or {},
-        trusted = self and self.trusted or {}, solutions = self and self.solutions or 0}
+        constraints = self and self.kinds_of or {}, solutions = self and self.solutions or 0}
     if not ok then
         if type(failure) ~= "table" then error(failure, 0) end
         verdict.message = failure.rejected

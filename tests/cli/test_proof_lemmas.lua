@@ -47,9 +47,8 @@ local function model_of(text)
     end
     local all = text:gsub("(var [^:\n]-: ?%w+)[^;\n]*;", "%1:: output_var;")
     local out = run("-a", all)
-    if not out or not out:find("==========", 1, true) and not out:find("UNSATISFIABLE", 1, true) then
-        return nil
-    end
+    local function says(what) return out:find(what, 1, true) ~= nil end
+    if not out or not (says "==========" or says "UNSATISFIABLE") then return nil end
     local values = {}
     for line in out:gmatch("[^\n]+") do
         local name, value = line:match("^(%w+) = (%S+);")
@@ -90,7 +89,9 @@ end
 local function random_literal(m)
     local k = math.random(#m.names)
     local name = m.names[k]
-    if m.is_bool[name] then return {name = name, op = "=", value = math.random(0, 1), number = k} end
+    if m.is_bool[name] then
+        return {name = name, op = "=", value = math.random(0, 1), number = k}
+    end
     local some = m.solutions[math.random(#m.solutions)]
     local value = (some and some[name] or 0) + math.random(-1, 1)
     local ops = {">=", "<=", "=", "!=", ">=", "<="}
@@ -147,8 +148,9 @@ local function try_lemma(name, m, clause, implied)
         count(name, "unknown")
     else
         count(name, implied and "yes" or "no")
-        check(("%s: '%s' is %s"):format(name, lines[#lines], implied and "true" or "false"),
-            word == tostring(implied), (verdict and verdict.message or "accepted") .. "\n" .. m.text)
+        check(("%s: '%s' is %s"):format(name, lines[#lines], tostring(implied)),
+            word == tostring(implied),
+            (verdict and verdict.message or "accepted") .. "\n" .. m.text)
     end
 end
 
@@ -294,7 +296,7 @@ local function words_of(line)
     return words
 end
 
--- The proof's names of things in each solution, as far as its lines tell; nil: some have no meaning.
+-- What the proof's integers and Booleans are in each solution; nil: some have no meaning.
 local function extend(m, lines)
     local names, extended = {}, {}
     m.layers = {}
@@ -352,7 +354,8 @@ local seen, about_new = {}, {yes = 0, no = 0, unknown = 0}
 local function try_steps(name, text)
     local m = model_of(text)
     local path = folder .. "/proof"
-    if not m or #m.solutions > 500 or not run(("-n 1 --proof '%s'"):format(path), text) then return end
+    if not m or #m.solutions > 500 then return end
+    if not run(("-n 1 --proof '%s'"):format(path), text) then return end
     local lines = {}
     for line in io.lines(path) do
         if line:find("^[scoeu]") and not line:find("^cns") then break end

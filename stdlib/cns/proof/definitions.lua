@@ -90,7 +90,7 @@ end
 
 -- PLACE STRICT: from the place on, counted from 0, the order holds; if `strict` is not the
 -- constraint's, that of its negation.
-function of.tail(self, words, c, parts, l)
+function of.tail(_, words, c, parts, l)
     must_be(c, "lex")
     local from, strict = integer(words[5]) + 1, words[6] == "1"
     local a = c.arguments

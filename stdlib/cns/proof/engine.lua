@@ -12,6 +12,7 @@ local engine = {}
 local GE <const>, LE <const>, EQ <const>, NE <const> = 1, 2, 3, 4
 engine.GE, engine.LE, engine.EQ, engine.NE = GE, LE, EQ, NE
 local NEGATION <const> = {[EQ] = NE, [NE] = EQ}
+local DEAD <const> = 0 -- in the first literal's place: the clause was deleted
 local MAX_GAP <const> = 1 << 20
 
 function engine.new()
@@ -197,9 +198,9 @@ function engine.new()
         local kept, count, ok = 0, #list, true
         for k = 1, count do
             local c = list[k]
-            local keep = not c.dead
+            local other = c[1]
+            local keep = other ~= DEAD
             if keep and ok then
-                local other = c[1]
                 if other == l then
                     other = c[2]
                     c[1], c[2] = other, l
@@ -215,7 +216,10 @@ function engine.new()
                     is_true = value(other) == true
                 end
                 if not is_true then
-                    for i = 3, #c do
+                    -- From where the last search ended: those before are likely false still.
+                    local size, start = c.size, c.at
+                    local i = start
+                    while i <= size do
                         local next = c[i]
                         local open
                         op, v = lit_op[next], lit_var[next]
@@ -227,10 +231,14 @@ function engine.new()
                             open = value(next) ~= false
                         end
                         if open then
-                            c[2], c[i] = next, l
+                            c[2], c[i], c.at = next, l, i
                             watch(c, next)
                             keep = false
                             break
+                        end
+                        i = i + 1
+                        if i > size and start > 3 then
+                            i, size, start = 3, start - 1, 3
                         end
                     end
                     if keep then ok = value(other) == nil and assert_literal(other) end
@@ -323,6 +331,7 @@ function engine.new()
         if #c == 0 or (#c == 1 and not (assert_literal(c[1]) and propagate())) then
             refute()
         elseif #c > 1 then
+            c.size, c.at = #c, 3
             watch(c, c[1])
             watch(c, c[2])
             if passing then
@@ -337,7 +346,7 @@ function engine.new()
 
     function e.forget()
         for k, c in ipairs(temporary) do
-            c.dead = true
+            c[1] = DEAD
             temporary[k] = nil
         end
     end
@@ -347,7 +356,7 @@ function engine.new()
         local name = key(lits)
         local entry = index[name]
         if entry then
-            entry[1].dead = true
+            entry[1][1] = DEAD
             index[name] = entry[2]
         end
         return entry ~= nil

@@ -87,8 +87,8 @@ local function energy_fits(d, list, capacity)
     return true
 end
 
--- Whether tasks of which no two run at once fit between the earliest start and the latest end of any
--- of them.
+-- Whether tasks of which no two run at once fit between the earliest start and the latest end of
+-- any of them.
 local function machine_fits(d, list)
     local order = {}
     for k, t in ipairs(list) do
@@ -116,8 +116,8 @@ end
 
 -- ---- kinds --------------------------------------------------------------------------------------
 
--- Tasks of which no two run at once, as many as there are, as tasks of a machine: those of more than
--- half the capacity, and one more that fits none of them.
+-- Tasks of which no two run at once, as many as there are: those of more than half the capacity,
+-- and one more that fits none of them.
 local function exclusive(d, list, capacity)
     local out, least, last = {}, math.huge, nil
     local function take(t)
