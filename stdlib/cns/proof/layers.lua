@@ -3,7 +3,7 @@
 -- cns.proof.layers: what table, regular and mdd mean, for the checker of proofs, and their steps
 -- about rows, nodes and edges.
 --
--- A proof may give a diagram for an automaton or an mdd: layers of edges {from, low, high, to}, that
+-- A proof may give a diagram for an automaton or mdd: layers of edges {from, low, high, to}, that
 -- lead from node 0 to node 1. Once it is clear that each solution of the constraint has a path
 -- there, Booleans for nodes and edges are what a path of the solution passes, whichever path. So a
 -- step about them is a matter of which paths there are.
