@@ -29,12 +29,15 @@ local function new_checker(model, limits)
     local self = setmetatable({
         model = model, limits = limits, e = engine.new(), constraints = {}, var_of = {},
         by_name = {}, ints = {}, bools = {}, owned = {}, unknown = {}, literals = {},
-        defined = {}, defined_by = {}, parts = {}, meaning = {}, version = 0, solutions = 0,
+        defined = {}, defined_by = {}, parts = {}, meaning = {}, meant_by = {}, version = 0,
+        solutions = 0,
         counts = {steps = 0, learnt = 0, lemmas = 0, trusted = 0, deleted = 0}, kinds_of = {},
     }, checker)
     for k, var in ipairs(model.vars) do
         self.by_name[var.name] = k
-        self.meaning[k] = {v = self.e.new_var(var.ranges), s = 1, o = 0}
+        local v = self.e.new_var(var.ranges)
+        self.meaning[k] = {v = v, s = 1, o = 0}
+        self.meant_by[v] = {k}
     end
     for k, c in ipairs(model.constraints) do
         self.constraints[k - 1] = predicates.build(c.name, c.arguments)
@@ -252,9 +255,12 @@ function steps.a(self, words)
     e.add {e.literal(e.GE, w, low)}
     e.add {e.literal(e.LE, w, high)}
     for x in pairs(e.holes[v]) do e.add {e.literal(e.NE, w, s * (x - o))} end
-    for j, m in pairs(self.meaning) do
-        if m.v == v then self.meaning[j] = {v = w, s = m.s * s, o = m.s * o + m.o} end
+    for _, j in ipairs(self.meant_by[v]) do
+        local m = self.meaning[j]
+        self.meaning[j] = {v = w, s = m.s * s, o = m.s * o + m.o}
+        table.insert(self.meant_by[w], j)
     end
+    self.meant_by[v] = {}
 end
 
 -- A Boolean variable is a literal, by a constraint that says so.
@@ -282,11 +288,11 @@ steps["="] = function(self, words)
     if not implied {not_b, l} or not implied {b, e.negation(l)} then
         reject("constraint %s does not define variable %s", words[2], words[3])
     end
-    for j, m in pairs(self.meaning) do
-        if m.v == t.v then
-            self.meaning[j] = {l = (m.s > 0) == (t.s > 0) and l or e.negation(l)}
-        end
+    for _, j in ipairs(self.meant_by[t.v]) do
+        local positive = (self.meaning[j].s > 0) == (t.s > 0)
+        self.meaning[j] = {l = positive and l or e.negation(l)}
     end
+    self.meant_by[t.v] = {}
     self.version = self.version + 1
 end
 

@@ -650,19 +650,45 @@ function kinds.increasing(a, d)
     return true
 end
 
+-- Whether some of the weights have a sum within low..high.
+local function some_sum(weights, low, high)
+    if low <= 0 then return true end
+    local sums = {[0] = true}
+    for _, w in ipairs(weights) do
+        if w < 0 then return true end
+        local more = {}
+        for sum in pairs(sums) do
+            local with = sum + w
+            if with >= low and with <= high then return true end
+            if with < low then more[#more + 1] = with end
+        end
+        for _, sum in ipairs(more) do sums[sum] = true end
+    end
+    return false
+end
+
 function kinds.bin_packing(a, d)
     local total, least, most = 0, 0, 0
     for _, w in ipairs(a.weights) do total = total + w end
     for b, load in ipairs(a.loads) do
-        local sure, possible = 0, 0
+        local sure, possible, open = 0, 0, {}
         for k, t in ipairs(a.bins) do
             local v = b + a.base - 1
             if d.has(t, v) then
                 possible = possible + a.weights[k]
-                if fixed(d, t) then sure = sure + a.weights[k] end
+                if fixed(d, t) then
+                    sure = sure + a.weights[k]
+                else
+                    open[#open + 1] = a.weights[k]
+                end
             end
         end
-        if sure > d.high(load) or possible < d.low(load) then return false end
+        local low, high = d.low(load), d.high(load)
+        if sure > high or possible < low then return false end
+        if high - low <= MAX_SIZE and possible <= MAX_SIZE
+            and not some_sum(open, low - sure, high - sure) then
+            return false
+        end
         least, most = least + d.low(load), most + d.high(load)
     end
     for _, t in ipairs(a.bins) do
