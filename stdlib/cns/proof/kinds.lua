@@ -653,16 +653,16 @@ end
 -- Whether some of the weights have a sum within low..high.
 local function some_sum(weights, low, high)
     if low <= 0 then return true end
-    local sums = {[0] = true}
+    local reached = {[0] = true}
     for _, w in ipairs(weights) do
         if w < 0 then return true end
         local more = {}
-        for sum in pairs(sums) do
-            local with = sum + w
+        for before in pairs(reached) do
+            local with = before + w
             if with >= low and with <= high then return true end
             if with < low then more[#more + 1] = with end
         end
-        for _, sum in ipairs(more) do sums[sum] = true end
+        for _, with in ipairs(more) do reached[with] = true end
     end
     return false
 end
