@@ -437,7 +437,7 @@ typedef enum stage {
     STAGE_END
 } stage;
 
-struct cns_loading {
+struct cns_load_batch {
     stage stage;
     uint32_t next; /* constraint or variable that the stage goes on with */
     cns_batch batch;
@@ -446,7 +446,7 @@ struct cns_loading {
 };
 
 static void end_batch(cns_loader *l) {
-    struct cns_loading *p = l->loading;
+    struct cns_load_batch *p = l->loading;
     if (p == NULL) {
         return;
     }
@@ -466,7 +466,7 @@ static bool begin_batch(cns_loader *l) {
     }
     uint32_t first = l->constraint_count;
     uint32_t count = l->model->constraint_count - first;
-    struct cns_loading *p = cns_context_calloc(s->context, sizeof *p);
+    struct cns_load_batch *p = cns_context_calloc(s->context, sizeof *p);
     uint8_t *fate =
         p != NULL && count > 0 ? cns_context_alloc(s->context, count, CNS_ALIGN_DEFAULT) : NULL;
     if (p == NULL || (count > 0 && fate == NULL)) {
@@ -499,7 +499,7 @@ static void post(cns_loader *l, uint32_t index) {
 }
 
 /* One step of a stage, for constraint or variable `k`; returns about what it cost. */
-static uint64_t take_step(cns_loader *l, struct cns_loading *p, uint32_t k) {
+static uint64_t take_step(cns_loader *l, struct cns_load_batch *p, uint32_t k) {
     const cns_model *m = l->model;
     const cns_batch *b = &p->batch;
     switch (p->stage) {
@@ -536,7 +536,7 @@ static uint64_t take_step(cns_loader *l, struct cns_loading *p, uint32_t k) {
     }
 }
 
-static uint32_t steps_of(const cns_loader *l, const struct cns_loading *p) {
+static uint32_t steps_of(const cns_loader *l, const struct cns_load_batch *p) {
     return p->stage == STAGE_FIND || p->stage == STAGE_TOGETHER ? 1
            : p->stage == STAGE_OUTPUTS                          ? l->variable_count
                                                                 : p->batch.count;
@@ -545,7 +545,7 @@ static uint32_t steps_of(const cns_loader *l, const struct cns_loading *p) {
 /* Until the batch is done, or the ticks are; false: the latter. */
 static bool run_batch(cns_loader *l, uint64_t ticks_end) {
     cns_state *s = l->state;
-    struct cns_loading *p = l->loading;
+    struct cns_load_batch *p = l->loading;
     while (p->stage != STAGE_END) {
         if (p->next == steps_of(l, p)) {
             p->stage++;

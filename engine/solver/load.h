@@ -32,11 +32,11 @@ typedef struct cns_loader {
     cns_view *views;        /* by variable: of roots; term CNS_TERM_NONE: none yet */
     uint32_t variable_count, alias_capacity, domain_capacity, range_capacity, lit_capacity,
         view_capacity;
-    struct cns_loading *loading; /* of a batch of constraints, while it goes on; else NULL */
-    uint32_t constraint_count;   /* loaded so far, with those of the batch */
-    uint32_t batches;            /* so far */
-    uint64_t ticks;              /* what it all cost, beside propagation */
-    cns_view *scratch_views;     /* arguments of the constraint at hand, one array behind another */
+    struct cns_load_batch *loading; /* of a batch of constraints, while it goes on; else NULL */
+    uint32_t constraint_count;      /* loaded so far, with those of the batch */
+    uint32_t batches;               /* so far */
+    uint64_t ticks;                 /* what it all cost, beside propagation */
+    cns_view *scratch_views; /* arguments of the constraint at hand, one array behind another */
     uint32_t scratch_view_count, scratch_view_capacity;
     cns_lit *scratch_lits;
     uint32_t scratch_lit_count, scratch_lit_capacity;
