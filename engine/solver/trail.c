@@ -98,12 +98,17 @@ static bool push_queue(cns_state *s, uint32_t item) {
     return true;
 }
 
+/* Without memory for the queue the literal stays open: its integer does not know of it yet, and
+ * would not free it on the way back. */
 static inline bool set_literal(cns_state *s, cns_lit lit, uint32_t position) {
+    if (!push_queue(s, lit)) {
+        return false;
+    }
     s->value[lit] = 1;
     s->value[lit ^ 1] = -1;
     s->position[lit >> 1] = position;
     s->counters.propagations++;
-    return push_queue(s, lit);
+    return true;
 }
 
 /* A place on the trail for `what`; 0 at the root, which needs none; UINT32_MAX without memory. */

@@ -422,11 +422,11 @@ START_TEST(long_rows_are_read_once) {
         add_linear(context, solver, CNS_LINEAR_LE, twos, v, TERMS, 10 * TERMS);
     }
     cns_solver_set_goal(solver, CNS_MINIMIZE, v[TERMS]);
-    cns_outcome outcome;
-    support_status(context, CNS_OK, cns_solver_step(solver, 1, &outcome));
+    bool ready;
+    support_status(context, CNS_OK, cns_solver_prepare(solver, UINT64_MAX, &ready));
     cns_solver_stats stats;
     cns_solver_get_stats(solver, &stats);
-    ck_assert_uint_lt(stats.ticks, 20 * TERMS * ROWS);
+    ck_assert_uint_lt(stats.ticks, 50 * TERMS * ROWS);
     cns_solver_destroy(solver);
     support_context_destroy(context);
 }
