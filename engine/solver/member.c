@@ -418,6 +418,7 @@ static void search(cns_member *m) {
 /* A limit, or the end of the search, that came while it loaded leaves the rest of use. */
 static void give_up_loading(cns_member *m) {
     if (is_limit(m->status)) {
+        cns_excursions_deinit(&m->excursions); /* its memory is the worker's */
         cns_worker_close(m->worker);
         m->status = CNS_OK;
     }

@@ -25,6 +25,7 @@ cns_status cns_solver_set_proof(cns_solver *solver, cns_solver_proof_write write
         solver->proof->user = user;
         solver->proof->model = &solver->model;
         solver->own.state.proof = solver->proof;
+        solver->torn = solver->torn || solver->loading || solver->own.loaded; /* it was no part */
     }
     return CNS_OK;
 }

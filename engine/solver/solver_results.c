@@ -157,7 +157,7 @@ cns_status cns_solver_core(cns_solver *solver, int minimise, const cns_var **lit
         return cns_fail(solver->context, CNS_E_NOTFOUND,
                         "cns_solver_core: the last step did not end as infeasible");
     }
-    if (minimise && solver->torn) {
+    if (minimise && (solver->torn || solver->loading)) {
         bool ready;
         cns_status status = cns_solver_prepare(solver, UINT64_MAX, &ready);
         if (status != CNS_OK) {

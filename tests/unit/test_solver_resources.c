@@ -652,12 +652,87 @@ START_TEST(cumulative_is_exact) {
 }
 END_TEST
 
+/* ---- products beyond 64 bits ---------------------------------------------------------------- */
+
+static cns_var add_var(cns_context *context, cns_solver *s, int64_t low, int64_t high) {
+    cns_var var;
+    support_status(context, CNS_OK, cns_solver_new_int(s, low, high, NULL, &var));
+    return var;
+}
+
+static uint64_t count_solutions(cns_context *context, cns_solver *s) {
+    const cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
+    support_status(context, CNS_OK, cns_solver_set_options(s, &options));
+    uint64_t count = 0;
+    cns_outcome outcome;
+    do {
+        support_status(context, CNS_OK, cns_solver_step(s, 0, &outcome));
+        count += outcome == CNS_SOLUTION;
+    } while (outcome != CNS_COMPLETE);
+    return count;
+}
+
+/* Three tasks under a capacity of 2^_i, the last one as far away; all of them fit, wherever. */
+START_TEST(tasks_far_apart) {
+    int64_t far = (INT64_C(1) << _i) - 8;
+    cns_context *context = support_context();
+    cns_solver *s = NULL;
+    support_status(context, CNS_OK, cns_solver_create(context, NULL, &s));
+    cns_var start[3], two[3], one[3], capacity = add_var(context, s, far, far);
+    for (int k = 0; k < 3; k++) {
+        int64_t low = k == 2 ? far : 0;
+        start[k] = add_var(context, s, low, low + 2);
+        two[k] = add_var(context, s, 2, 2);
+        one[k] = add_var(context, s, 1, 1);
+    }
+    const cns_constraint c = {.size = sizeof c,
+                              .kind = CNS_CUMULATIVE,
+                              .v = {start, two, one, &capacity},
+                              .v_count = {3, 3, 3, 1}};
+    support_status(context, CNS_OK, cns_solver_add(s, &c));
+    ck_assert_uint_eq(count_solutions(context, s), 27);
+    cns_solver_destroy(s);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* Two boxes of one by two beside each other, and one that is 2^_i away from both. */
+START_TEST(boxes_far_apart) {
+    int64_t far = (INT64_C(1) << _i) - 8;
+    cns_context *context = support_context();
+    cns_solver *s = NULL;
+    support_status(context, CNS_OK, cns_solver_create(context, NULL, &s));
+    cns_var x[3], y[3], one[3], two[3];
+    for (int k = 0; k < 3; k++) {
+        int64_t low = k == 2 ? far : 0;
+        x[k] = add_var(context, s, low, low + 1);
+        y[k] = add_var(context, s, low, low + 1);
+        one[k] = add_var(context, s, 1, 1);
+        two[k] = add_var(context, s, 2, 2);
+    }
+    const int64_t strict[] = {1};
+    const cns_constraint c = {.size = sizeof c,
+                              .kind = CNS_DIFFN,
+                              .v = {x, y, one, two},
+                              .v_count = {3, 3, 3, 3},
+                              .i = {strict},
+                              .i_count = {1}};
+    support_status(context, CNS_OK, cns_solver_add(s, &c));
+    /* x differs, y is free: 2 * 4 ways; and 4 for the third. */
+    ck_assert_uint_eq(count_solutions(context, s), 32);
+    cns_solver_destroy(s);
+    support_context_destroy(context);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("solver_resources");
     TCase *tcase = tcase_create("all");
     tcase_set_timeout(tcase, 600);
     tcase_add_test(tcase, disjunctive_is_exact);
     tcase_add_test(tcase, cumulative_is_exact);
+    tcase_add_loop_test(tcase, tasks_far_apart, 28, 41);
+    tcase_add_loop_test(tcase, boxes_far_apart, 28, 41);
     suite_add_tcase(suite, tcase);
     return support_run(suite);
 }

@@ -39,6 +39,7 @@ void cns_cumulative_load(cns_state *s, cns_cumulative *p, bool backwards) {
         p->key[i] = cns_frame_ect(f, i);
     }
     p->limit = cns_view_high(s, p->capacity);
+    p->limit = p->limit < p->most ? p->limit : p->most; /* times a span it stays in range */
     const uint32_t *by_lst = p->by_lst[backwards], *by_ect = p->by_ect[backwards];
     cns_sort_numbers(p->by_lst[backwards], n, f->lst);
     cns_sort_numbers(p->by_ect[backwards], n, p->key);
@@ -303,12 +304,21 @@ static bool watch_rise(cns_state *s, cns_cumulative *p, cns_term term) {
     return term >> 1 == 0 || cns_watch_term(s, term, &p->base, 0, CNS_ON_BOUND);
 }
 
+static int64_t sum_of_demands(const cns_state *s, const cns_task *tasks, uint32_t n) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += cns_view_high(s, tasks[i].demand);
+    }
+    return sum;
+}
+
 static cns_status post_class(cns_state *state, cns_post post, const cns_task *tasks, uint32_t n,
                              cns_view capacity, const cns_propagator_class *class) {
     cns_cumulative *p = create(state, post, tasks, n, capacity, class);
     if (p == NULL) {
         return cns_context_memory_status(state->context, n * sizeof *tasks);
     }
+    p->most = sum_of_demands(state, tasks, n);
     cns_status status = cns_attach(state, &p->base);
     bool well = status == CNS_OK && watch_rise(state, p, capacity.term ^ 1);
     for (uint32_t i = 0; well && i < n; i++) {
@@ -410,7 +420,8 @@ cns_status cns_post_cumulative(cns_state *state, cns_post post, cns_views starts
     } else {
         uint32_t n = gather(state, starts, durations, demands, capacity, tasks);
         status = state->status;
-        if (status == CNS_OK && n > 0 && !state->failed) {
+        bool fits = cns_view_low(state, capacity) >= sum_of_demands(state, tasks, n);
+        if (status == CNS_OK && !fits && !state->failed) { /* not all at once */
             status = post_tasks(state, post, tasks, n, constant_if_fixed(state, capacity), views);
         }
     }

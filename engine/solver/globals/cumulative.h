@@ -17,7 +17,8 @@ typedef struct cns_cumulative {
     bool stale;          /* entangled, and something was deduced: the bounds read are old */
     cns_frame now, then; /* bounds in a propagation, and in an explanation */
     int64_t *demand, *then_demand; /* least demands, in both */
-    int64_t limit;                 /* of the capacity, in a propagation */
+    int64_t most;                  /* that all demands are together */
+    int64_t limit;                 /* of the capacity, in a propagation; not above `most` */
     /* The profile: segment k is [time[k], time[k + 1]), where parts that tasks surely occupy have
      * the demand height[k]. */
     int64_t *time, *height;

@@ -9,6 +9,7 @@
 #include "solver/globals/boxes.h"
 #include "solver/globals/orders.h"
 #include "solver/proof.h"
+#include "solver/wide.h"
 
 /* Sets up to this size get literals. */
 #define LITERAL_LIMIT 64
@@ -102,19 +103,30 @@ done:
 /* ---- posting -------------------------------------------------------------------------------- */
 
 /* Along one dimension the boxes are tasks, whose demands are their extents in the other one. */
+/* To what lies between the least beginning and the greatest end. */
+static void widen(const cns_state *s, cns_view begin, cns_view size, int64_t *low, int64_t *high) {
+    int64_t least = cns_view_low(s, begin);
+    int64_t most = cns_view_high(s, begin) + cns_view_high(s, size);
+    *low = least < *low ? least : *low;
+    *high = most > *high ? most : *high;
+}
+
 static cns_status project(cns_state *s, cns_post post, const cns_box2 *boxes, uint32_t n,
                           bool along_y, cns_view *views) {
-    int64_t low = INT64_MAX, high = INT64_MIN;
+    int64_t low = INT64_MAX, high = INT64_MIN, first = INT64_MAX, last = INT64_MIN;
+    cns_wide sizes = 0;
     for (uint32_t i = 0; i < n; i++) {
         const cns_box2 *b = &boxes[i];
         cns_view other = along_y ? b->x : b->y, size = along_y ? b->dx : b->dy;
-        int64_t begin = cns_view_low(s, other);
-        int64_t end = cns_view_high(s, other) + cns_view_high(s, size);
-        low = begin < low ? begin : low;
-        high = end > high ? end : high;
         views[i] = along_y ? b->y : b->x;
         views[n + i] = along_y ? b->dy : b->dx;
         views[2 * n + i] = size;
+        widen(s, other, size, &low, &high);
+        widen(s, views[i], views[n + i], &first, &last);
+        sizes += cns_view_high(s, size);
+    }
+    if (sizes * (last - first) > CNS_WIDE_LIMIT) {
+        return CNS_OK; /* energetic reasoning compares such products; the boxes do without it */
     }
     return cns_post_cumulative(s, post, (cns_views){views, n}, (cns_views){views + n, n},
                                (cns_views){views + 2 * (size_t)n, n},
