@@ -222,7 +222,7 @@ static bool wanted_truth(const cns_state *s, uint32_t n) {
     const cns_atom *atom = &s->atoms[n];
     int64_t best = s->int_best[atom->integer];
     if (best == CNS_NO_BOUND) {
-        return s->phase[n] > 0;
+        return s->atoms_true || s->phase[n] > 0;
     }
     return s->kind[n] == CNS_BOOL_GE ? best >= atom->value : best == atom->value;
 }

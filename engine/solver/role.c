@@ -54,6 +54,7 @@ static void set_strategy(cns_member *m) {
     case CNS_ROLE_SEEDED:
         search->free = true;
         search->activity_only = true;
+        search->atoms_first = m->role == CNS_ROLE_FREE;
         search->restart = CNS_RESTART_LUBY;
         search->restart_scale = m->role == CNS_ROLE_FREE ? 250 : 50 + 25 * (m->number % 8);
         search->optimise = m->role == CNS_ROLE_FREE ? CNS_OPTIMISE_CORES : CNS_OPTIMISE_PROBE;

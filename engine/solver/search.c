@@ -143,6 +143,7 @@ void cns_search_reset(cns_search *search) {
     }
     search->conflicts_left = restart_length(search);
     search->by_activity = search->free && (search->phase_count == 0 || search->activity_only);
+    search->state->atoms_true = search->free && search->atoms_first;
     search->core_turn = false;
     search->core_turn = search->state->level == 0 && cns_core_guided_turn(search);
     if (search->core_turn) {
@@ -192,6 +193,14 @@ static bool restart_is_due(const cns_search *search) {
            (search->restart != CNS_RESTART_LBD || s->lbd_fast > LBD_MARGIN * s->lbd_slow);
 }
 
+/* Until there is a solution, literals of integers are tried as they were last in some restarts, and
+ * as true in others: [x = v] then says all of x, where its negation says next to nothing. Of
+ * puzzles some are solved much sooner by the one, and some by the other. */
+static void rephase(cns_search *search) {
+    bool second = search->restart_number % 8 >= 4;
+    search->state->atoms_true = second != search->atoms_first;
+}
+
 static void end_descent(cns_search *search) {
     if (aims(search) && !search->improved) {
         take_aim(search, search->aim_step / 2);
@@ -201,6 +210,7 @@ static void end_descent(cns_search *search) {
     if (search->free) {
         search->by_activity =
             search->phase_count == 0 || search->activity_only || !search->by_activity;
+        rephase(search);
     }
 }
 

@@ -34,6 +34,7 @@ typedef struct cns_search {
     bool free;          /* activity takes part */
     bool activity_only; /* in free search: the phases have no turn */
     bool by_activity;   /* in free search: which of the two has its turn */
+    bool atoms_first;   /* begins with atoms tried as true, not as saved; both have their turns */
     cns_restart_policy restart;
     double restart_scale, restart_base;
     uint64_t restart_number;

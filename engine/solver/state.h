@@ -276,6 +276,7 @@ struct cns_state {
     uint8_t *seen; /* analysis: marks */
     int8_t *phase; /* saved: 1, -1, 0 none */
     int8_t *best_phase;
+    bool atoms_true; /* without a best value, atoms are tried as true, not as saved */
     double *activity;
     uint32_t bool_count, bool_capacity;
     uint32_t bool_sizes[CNS_BOOL_TABLES]; /* of each of these arrays, at least bool_capacity */
