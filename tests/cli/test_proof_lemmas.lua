@@ -12,8 +12,8 @@ package.path = ("%s/?.lua;%s/stdlib/?.lua;%s"):format(here, source, package.path
 
 local models = require "proof_models"
 local proof = require "cns.proof"
+local scratch = require "scratch"
 
-local folder = io.popen("mktemp -d"):read("l")
 local failures, checks = 0, 0
 
 local function check(what, condition, detail)
@@ -27,11 +27,7 @@ end
 -- ---- models -------------------------------------------------------------------------------------
 
 local function run(options, text)
-    local path = folder .. "/model.fzn"
-    do
-        local file <close> = assert(io.open(path, "wb"))
-        file:write(text)
-    end
+    local path = scratch.write("model.fzn", text)
     local pipe = io.popen(("timeout 60 '%s' solve %s '%s' 2>&1"):format(command, options, path))
     local out = pipe:read("a")
     return pipe:close() and out
@@ -353,7 +349,7 @@ local seen, about_new = {}, {yes = 0, no = 0, unknown = 0}
 
 local function try_steps(name, text)
     local m = model_of(text)
-    local path = folder .. "/proof"
+    local path = scratch.folder .. "/proof"
     if not m or #m.solutions > 500 then return end
     if not run(("-n 1 --proof '%s'"):format(path), text) then return end
     local lines = {}
@@ -399,7 +395,7 @@ check("and few too dear", about_new.unknown <= about_new.yes // 50, about_new.un
 
 -- Each edge is on the path of a solution, since the automaton is deterministic.
 local function check_layers(text)
-    local path = folder .. "/proof"
+    local path = scratch.folder .. "/proof"
     assert(run(("-n 1 --proof '%s'"):format(path), text))
     local lines, removed = {}, 0
     for line in io.lines(path) do
@@ -423,7 +419,7 @@ local function check_layers(text)
 end
 check_layers(models.large("fzn_regular", 1))
 
-os.execute("rm -r '" .. folder .. "'")
+scratch.remove()
 print(("lemmas: %d true, %d false, %d too dear; about new Booleans: %d, %d, %d"):format(yes, no,
     unknown, about_new.yes, about_new.no, about_new.unknown))
 print(("%d checks, %d failed"):format(checks, failures))
