@@ -653,14 +653,14 @@ static uint64_t load_within(uint64_t room) {
 
 /* Where a limit leaves room for the model alone, it has no machine. */
 START_TEST(test_limit_leaves_the_machine_out) {
-    uint64_t room = 0, found = 0, all = load_within(64 << 20);
-    for (; found == 0; room += 4 << 10) {
-        found = load_within(room);
+    uint64_t room = 0, count = 0, all = load_within(64 << 20);
+    for (; count == 0; room += 4 << 10) {
+        count = load_within(room);
     }
-    ck_assert_uint_eq(found, all - 1);
-    for (; found < all; room += 4 << 10) {
-        found = load_within(room);
-        ck_assert_uint_ge(found, all - 1);
+    ck_assert_uint_eq(count, all - 1);
+    for (; count < all; room += 4 << 10) {
+        count = load_within(room);
+        ck_assert_uint_ge(count, all - 1);
     }
 }
 END_TEST
