@@ -10,20 +10,13 @@ local seeds = tonumber(arg[3] or "2")
 local here = arg[0]:match("^(.*)/") or "."
 package.path = ("%s/?.lua;%s/stdlib/?.lua;%s"):format(here, source, package.path)
 
+local checks = require "checks"
 local models = require "proof_models"
 local proof = require "cns.proof"
 local scratch = require "scratch"
 
 local folder, write = scratch.folder, scratch.write
-local failures, checks = 0, 0
-
-local function check(what, condition, detail)
-    checks = checks + 1
-    if not condition then
-        failures = failures + 1
-        print(("FAIL %s%s"):format(what, detail and ": " .. tostring(detail) or ""))
-    end
-end
+local check = checks.check
 
 -- Solves with a proof; its lines.
 local function solve(text, options)
@@ -372,5 +365,4 @@ code, out = run(("run '%s/scripts/check_proof.lua' -- %s %s"):format(source, mod
 check("the script rejects what is no proof", code == 3, out)
 
 scratch.remove()
-print(("%d checks, %d failed"):format(checks, failures))
-os.exit(failures == 0)
+checks.finish()

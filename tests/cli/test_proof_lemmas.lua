@@ -10,19 +10,12 @@ local seeds = tonumber(arg[3] or "2")
 local here = arg[0]:match("^(.*)/") or "."
 package.path = ("%s/?.lua;%s/stdlib/?.lua;%s"):format(here, source, package.path)
 
+local checks = require "checks"
 local models = require "proof_models"
 local proof = require "cns.proof"
 local scratch = require "scratch"
 
-local failures, checks = 0, 0
-
-local function check(what, condition, detail)
-    checks = checks + 1
-    if not condition then
-        failures = failures + 1
-        print(("FAIL %s%s"):format(what, detail and ": " .. tostring(detail) or ""))
-    end
-end
+local check = checks.check
 
 -- ---- models -------------------------------------------------------------------------------------
 
@@ -422,5 +415,4 @@ check_layers(models.large("fzn_regular", 1))
 scratch.remove()
 print(("lemmas: %d true, %d false, %d too dear; about new Booleans: %d, %d, %d"):format(yes, no,
     unknown, about_new.yes, about_new.no, about_new.unknown))
-print(("%d checks, %d failed"):format(checks, failures))
-os.exit(failures == 0)
+checks.finish()
