@@ -471,7 +471,7 @@ static bool begin_batch(cns_loader *l) {
         p != NULL && count > 0 ? cns_context_alloc(s->context, count, CNS_ALIGN_DEFAULT) : NULL;
     if (p == NULL || (count > 0 && fate == NULL)) {
         cns_context_free(s->context, p, sizeof *p, CNS_ALIGN_DEFAULT);
-        s->status = cns_context_memory_status(s->context, count);
+        s->status = cns_context_memory_status(s->context, sizeof *p + count);
         return false;
     }
     p->stage = count > 0 ? STAGE_ALIASES : STAGE_OUTPUTS;

@@ -169,10 +169,6 @@ static cns_status load_worker(cns_member *m) {
     return status;
 }
 
-static bool is_limit(cns_status status) {
-    return status == CNS_E_DEADLINE || status == CNS_E_CANCELLED;
-}
-
 static cns_status load_local(cns_member *m) {
     cns_team *team = m->team;
     const cns_orders *orders = team->round->orders;
@@ -192,8 +188,9 @@ static cns_status load_local(cns_member *m) {
             cns_local_start(&m->local, team->best);
         }
     }
-    m->idle = status == CNS_E_NOMEM || status == CNS_E_LIMIT; /* the others can do without */
-    return m->idle || is_limit(status) ? CNS_OK : status;     /* a limit: the next round makes it */
+    m->idle = cns_lacks_memory(status); /* the others can do without */
+    return m->idle || cns_was_stopped(status) ? CNS_OK
+                                              : status; /* a limit: the next round makes it */
 }
 
 static cns_status load(cns_member *m) {
@@ -334,7 +331,7 @@ static cns_status keep_local_values(cns_member *m) {
 /* A limit that is met above the root leaves the state of use; other failures go to the solver. */
 static cns_status come_back(cns_state *s) {
     cns_status status = s->status;
-    if (is_limit(status) && s->level > 0) {
+    if (cns_was_stopped(status) && s->level > 0) {
         s->status = CNS_OK;
         s->has_conflict = false;
         cns_backtrack(s, 0);
@@ -417,7 +414,7 @@ static void search(cns_member *m) {
 
 /* A limit, or the end of the search, that came while it loaded leaves the rest of use. */
 static void give_up_loading(cns_member *m) {
-    if (is_limit(m->status)) {
+    if (cns_was_stopped(m->status)) {
         cns_excursions_deinit(&m->excursions); /* its memory is the worker's */
         cns_worker_close(m->worker);
         m->status = CNS_OK;

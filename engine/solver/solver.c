@@ -135,10 +135,6 @@ void cns_solver_watch_limits(cns_solver *solver, uint8_t polling) {
     s->polling = polling;
 }
 
-bool cns_solver_is_limit(cns_status status) {
-    return status == CNS_E_DEADLINE || status == CNS_E_CANCELLED;
-}
-
 /* Whether several workers search: not for all solutions, which one excludes as it finds them. */
 static bool wants_team(const cns_solver *solver) {
     return solver->options.workers > 1 &&
@@ -528,7 +524,7 @@ cns_status cns_solver_step(cns_solver *solver, uint64_t ticks, cns_outcome *out)
     if (status != CNS_OK) {
         cns_solver_recover(solver, status);
     }
-    if (status == CNS_OK || cns_solver_is_limit(status)) {
+    if (status == CNS_OK || cns_was_stopped(status)) {
         *out = status == CNS_OK ? outcome : CNS_STOPPED;
         status = CNS_OK;
     }

@@ -98,7 +98,6 @@ cns_status cns_solver_prepare(cns_solver *solver, uint64_t ticks, bool *ready);
 /* What takes long looks at the limits itself: while loading always; in a search it must not stop
  * at the root, where nothing can be undone. */
 void cns_solver_watch_limits(cns_solver *solver, uint8_t polling);
-bool cns_solver_is_limit(cns_status status);
 bool cns_solver_limit_reached(const cns_solver *solver);
 /* After a failure. Memory that gave out above the root leaves the state usable there; what happens
  * at the root cannot be undone. */

@@ -52,10 +52,6 @@ static void catch_up(cns_solver *solver) {
         (solver->model.goal == CNS_MAXIMIZE ? -solver->objective : solver->objective) - 1);
 }
 
-static bool lacks_memory(cns_status status) {
-    return status == CNS_E_NOMEM || status == CNS_E_LIMIT;
-}
-
 /* There may be none: t->end stays 0. */
 static cns_status begin_turn(cns_solver *solver) {
     cns_turns *t = &solver->turns;
@@ -70,7 +66,7 @@ static cns_status begin_turn(cns_solver *solver) {
                            solver->assumption_count, solver->seed,
                            (cns_score_limits){&solver->cancelled, s->deadline});
         if (status != CNS_OK) {
-            t->over = lacks_memory(status); /* the search can do without */
+            t->over = cns_lacks_memory(status); /* the search can do without */
             return t->over ? CNS_OK : status;
         }
         s->ticks += cns_local_ticks(&t->local);
@@ -111,7 +107,7 @@ cns_status cns_solver_search_locally(cns_solver *solver, uint64_t ticks_end,
     if (result == CNS_LOCAL_STUCK || result == CNS_LOCAL_ERROR) {
         cns_solver_end_turns(solver);
         t->over = true;
-        return result == CNS_LOCAL_ERROR && !lacks_memory(status) ? status : CNS_OK;
+        return result == CNS_LOCAL_ERROR && !cns_lacks_memory(status) ? status : CNS_OK;
     }
     if (result == CNS_LOCAL_SOLUTION) {
         t->found = true;

@@ -141,7 +141,7 @@ static cns_status holds_without(cns_solver *solver, uint32_t left_out, bool *hol
 
 static cns_status stop_core(cns_solver *solver, cns_status status) {
     cns_solver_recover(solver, status);
-    return cns_solver_is_limit(status)
+    return cns_was_stopped(status)
                ? cns_fail(solver->context, CNS_E_CANCELLED,
                           "cns_solver_core: stopped before the core was minimal")
                : status;

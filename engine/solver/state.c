@@ -68,7 +68,7 @@ bool cns_poll_now(cns_state *s) {
 }
 
 bool cns_do_without(cns_state *s) {
-    if (s->status == CNS_E_NOMEM || s->status == CNS_E_LIMIT) {
+    if (cns_lacks_memory(s->status)) {
         s->status = CNS_OK;
         s->did_without = true;
     }

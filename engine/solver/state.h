@@ -385,6 +385,16 @@ bool cns_grow(cns_state *state, void *array, size_t element, uint32_t *capacity,
 bool cns_grow_short(cns_state *state, void *array, size_t element, uint32_t *capacity,
                     uint32_t need);
 bool cns_facts_push(cns_state *state, cns_facts *facts, cns_fact fact);
+/* Whether a deadline or cancellation stopped it: all is of use afterwards. */
+static inline bool cns_was_stopped(cns_status status) {
+    return status == CNS_E_DEADLINE || status == CNS_E_CANCELLED;
+}
+
+/* Whether memory gave out, or a limit of memory was reached. */
+static inline bool cns_lacks_memory(cns_status status) {
+    return status == CNS_E_NOMEM || status == CNS_E_LIMIT;
+}
+
 /* Behind work that the search can do without: memory that gave out in it, or a limit of memory, is
  * no failure. False: the state has another one. */
 bool cns_do_without(cns_state *state);

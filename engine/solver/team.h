@@ -17,11 +17,11 @@
 /* How members differ. */
 typedef enum cns_role {
     CNS_ROLE_OWN,  /* as the options say */
-    CNS_ROLE_FREE, /* activity alone, raising the objective's bound by cores, or guessing that it is
-                    * reached */
+    CNS_ROLE_FREE, /* activity alone, at random at first, raising the objective's bound by cores, or
+                    * guessing that it is reached */
     CNS_ROLE_FIXED,  /* the phases */
     CNS_ROLE_LNS,    /* neighbourhoods of the best solution */
-    CNS_ROLE_SEEDED, /* as FREE, from random activities and values, guessing the middle */
+    CNS_ROLE_SEEDED, /* as FREE, guessing the middle */
     CNS_ROLE_LOCAL   /* local search */
 } cns_role;
 

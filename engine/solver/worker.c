@@ -4,6 +4,7 @@
  */
 #include "solver/worker.h"
 
+#include "base/bits.h"
 #include "solver/core_guided.h"
 
 cns_status cns_worker_open(cns_worker *w, cns_context *context, const cns_model *model,
@@ -177,8 +178,7 @@ bool cns_worker_has_shape(const cns_worker *w, cns_shape b) {
 }
 
 static uint64_t mix(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 29;
+    return cns_multiply_fold64(hash ^ word, UINT64_C(0x9e3779b97f4a7c15)) + 1;
 }
 
 /* What the model's variables are, and what integers and Booleans are by themselves. */
