@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# oracle.sh [TIMES] - the tests that compare with an oracle on random input, over TIMES (16) times
+# oracle.sh [TIMES] - the tests that compare with an oracle on random input, over TIMES (24) times
 # as much of it as `./dev test`: the solver on about 100,000 tiny models of all kinds against brute
 # force, the passes of the VM on functions. One after the other; what fails prints its seed.
 set -eu
-times=${1:-16}
+times=${1:-24}
 case $times in
 '' | *[!0-9]* | 0*)
     echo "dev: oracle: TIMES must be a whole number from 1 on, not '$times'" >&2
