@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-#define SLICE UINT64_C(100000) /* ticks between looks at the clock and at the others */
+#define SLICE UINT64_C(10000) /* ticks between looks at the clock and at the others */
 #define LBD_TOLD 2
 #define LBD_TOLD_FEW 5
 #define FEW 4 /* members, who can bear to hear more of each other */
 #define SIZE_TOLD 32
-#define WAIT_FIRST 16 /* turns: what is proved soon is proved sooner without local search */
+#define WAIT_FIRST 4 /* turns: what is proved soon is proved sooner without local search */
 
 static bool has_local(const cns_member *m) {
     return m->local.score.context != NULL;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define ROUND_TICKS UINT64_C(4000000) /* deterministic: of each worker between two meetings */
-#define ROUND_LEAST UINT64_C(1000000) /* else: nanoseconds; longer as the search lasts */
+#define ROUND_LEAST UINT64_C(3000000) /* else: nanoseconds; longer as the search lasts */
 #define ROUND_MOST UINT64_C(100000000)
 #define RECALL_CONFLICTS 300 /* a worker this long away from the root is called back for news */
 
