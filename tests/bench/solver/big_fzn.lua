@@ -5,7 +5,7 @@
 -- b1 >= b2 >= ..., and all else follows from them: once search takes 0 for x1 and false for b1, the
 -- solution is there, so the time is that of reading, posting and propagating.
 
-local random_of = require "data".random_of
+local random_of = require "random".of
 
 local big_fzn = {}
 

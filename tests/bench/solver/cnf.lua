@@ -7,7 +7,7 @@
 -- the formula was made to be ("sat", "unsat"), or nil.
 
 local circuit = require "circuit"
-local random_of = require "data".random_of
+local random_of = require "random".of
 
 local cnf = {}
 

@@ -6,20 +6,9 @@
 -- complexity, resource factor, resource strength; knapsacks are made as Chu and Beasley's (1998).
 
 local cns = require "cns"
+local random_of = require "random".of
 
 local data = {}
-
--- A generator of our own, for data that stay the same with any version of Lua (xorshift64*).
-local function random_of(seed)
-    local state = seed * 0x9E3779B97F4A7C15 | 1
-    return function(low, high)
-        state = state ~ state >> 12
-        state = state ~ state << 25
-        state = state ~ state >> 27
-        return low + ((state * 0x2545F4914F6CDD1D) >> 33) % (high - low + 1)
-    end
-end
-data.random_of = random_of
 
 local function matrix(rows, columns, value)
     local list = {}
