@@ -7,24 +7,32 @@
 --
 -- All sides solve an instance one after another, on one thread unless the side says otherwise, the
 -- first one turning from instance to instance. What is proved or found must agree, or the run
--- fails. In the environment: CNS_BENCH_LIMIT, seconds an instance (30); CNS_BENCH_SIDES, those of
--- the public instances that run, such as "ours_free ours_two" (all: see part_public.lua). Each run
--- is a line of build/bench-solver/results.tsv, from which plot.lua draws.
+-- fails. Each run is a line of build/bench-solver/results.tsv, from which plot.lua draws. In the
+-- environment:
+--   CNS_BENCH_LIMIT      seconds an instance (30); CNS_BENCH_SAT_LIMIT, a formula of sat/ (5)
+--   CNS_BENCH_SIDES      the sides of public instances that run, such as "ours_free ours_two" (all)
+--   CNS_BENCH_SEEDS      runs of each side on a public instance, with the seeds 1, 2, ... (one run,
+--                        with the side's own seed)
 
 local root, folder, filter = arg[1], arg[2], arg[3] or "" -- the tree; where files are kept
 local process = require "process"
 local peers = require "peers"
 local tables = require "tables"
 
-local limit = tonumber(os.getenv("CNS_BENCH_LIMIT") or 30)
+local function count(name, default)
+    local value = math.tointeger(tonumber(os.getenv(name) or default))
+    assert(value and value > 0, name .. " is a number of 1 or more")
+    return value
+end
 
 process.make_folder(folder)
 peers.find(root)
 
-local bench = {root = root, folder = folder, limit = limit, failed = false,
+local bench = {root = root, folder = folder, failed = false,
+    limit = tonumber(os.getenv("CNS_BENCH_LIMIT") or 30), seeds = count("CNS_BENCH_SEEDS", 1),
     results = assert(io.open(folder .. "/results.tsv", "w"))}
 bench.results:write("part\tinstance\tside\tstatus\tobjective\tseconds\tlimit\tnodes\tfailures\t",
-    "propagations\n")
+    "propagations\trun\n")
 
 function bench.wanted(name)
     return name:find(filter) ~= nil
@@ -42,12 +50,12 @@ function bench.fail(message, ...)
     io.stdout:flush()
 end
 
--- Keeps one run for plots.
-function bench.keep(part, instance, side, one)
+-- Keeps one run for plots; run: which of the side's runs on the instance, 1 unless told.
+function bench.keep(part, instance, side, one, run)
     local stats = one.stats or {}
     local list = {part, instance, side, one.status, one.objective or "-",
         ("%.4f"):format(one.seconds), one.limit, stats.nodes or "-", stats.failures or "-",
-        stats.propagations or "-"}
+        stats.propagations or "-", run or 1}
     for i, value in ipairs(list) do list[i] = tostring(value) end
     bench.results:write(table.concat(list, "\t"), "\n")
     bench.results:flush()

@@ -17,6 +17,10 @@ function outcome.is_complete(one)
     return complete[one.status] or false
 end
 
+function outcome.has_answer(one)
+    return complete[one.status] or one.status == "found"
+end
+
 function outcome.is_proof(one)
     return one.status == "optimal" or one.status == "unsat"
 end
@@ -82,7 +86,7 @@ function outcome.score(kind, a, b)
     local order = outcome.compare(kind, a, b)
     if order ~= 0 then
         return order > 0 and 1 or 0, order < 0 and 1 or 0
-    elseif not complete[a.status] and a.status ~= "found" then
+    elseif not outcome.has_answer(a) then
         return 0, 0
     end
     local sum = a.seconds + b.seconds

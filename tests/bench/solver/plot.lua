@@ -2,7 +2,10 @@
 --
 -- plot.lua RESULTS - a cactus plot of what bench_solver.lua kept of the public instances, as SVG:
 -- how many of them each side has finished (optimum proved, solved, or refuted) within how many
--- seconds each. The guide's plot: CNS_BENCH_PLOT=doc/solver-speed.svg ./dev bench solver public
+-- seconds each; with several seeds, with each of them, within the geometric mean of their times.
+-- The guide's plot: CNS_BENCH_PLOT=doc/solver-speed.svg ./dev bench solver public
+
+local tables = require "tables"
 
 -- Colours that the colour-blind can tell apart (Okabe and Ito 2008).
 local sides = {
@@ -13,16 +16,29 @@ local sides = {
 }
 
 local finished = {optimal = true, unsat = true, solved = true}
-local times, instances, count, limit = {}, {}, 0, 1
+local runs, instances, count, limit = {}, {}, 0, 1 -- runs: by side, by instance, their times
 for line in io.lines(arg[1]) do
     local name, side, status, seconds, most =
         line:match("^public\t([^\t]+)\t([^\t]+)\t([^\t]+)\t[^\t]*\t([%d.]+)\t([%d.]+)")
     if name then
         if not instances[name] then instances[name], count = true, count + 1 end
         limit = math.max(limit, tonumber(most))
-        times[side] = times[side] or {}
-        if finished[status] then table.insert(times[side], tonumber(seconds)) end
+        runs[side] = runs[side] or {}
+        local list = runs[side][name] or {finished = true}
+        list[#list + 1] = tonumber(seconds)
+        list.finished = list.finished and finished[status]
+        runs[side][name] = list
     end
+end
+
+-- The times of what a side has finished, the fastest first; nil of one that did not run.
+local function times_of(side)
+    local times = runs[side] and {}
+    for _, list in pairs(runs[side] or {}) do
+        if list.finished then times[#times + 1] = tables.geomean(list) end
+    end
+    if times then table.sort(times) end
+    return times
 end
 
 local left, top, wide, high, least = 60, 50, 640, 360, 0.01
@@ -59,9 +75,8 @@ put('<text x="%d" y="%d" text-anchor="middle">instances finished, the fastest fi
     left + wide // 2, bottom + 38)
 local legend, column = bottom - 18 * #sides, left + wide - 225 -- where no line ends
 for _, side in ipairs(sides) do
-    local list = times[side[1]]
+    local list = times_of(side[1])
     if list then
-        table.sort(list)
         local points = {}
         for solved, time in ipairs(list) do
             points[solved] = ("%.1f,%.1f"):format(x_of(solved), y_of(time))

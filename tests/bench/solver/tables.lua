@@ -47,12 +47,16 @@ function tables.goals()
     end
 end
 
--- "opt 12.34*": status, seconds, and a star where no side has a better answer.
 local short = {optimal = "opt", unsat = "uns", solved = "sat", found = "fnd", unknown = "-",
     error = "ERR"}
 
-function tables.cell(one, best)
-    return ("%-3s%6.2f%s"):format(short[one.status], one.seconds, best and "*" or " ")
+function tables.short(status)
+    return short[status]
+end
+
+-- "opt 12.34*": a short status, seconds, and a star where no side has a better answer.
+function tables.cell(status, seconds, best)
+    return ("%-3s%6.2f%s"):format(status, seconds, best and "*" or " ")
 end
 
 return tables
