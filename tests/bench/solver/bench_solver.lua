@@ -10,11 +10,15 @@
 -- fails. Each run is a line of build/bench-solver/results.tsv, from which plot.lua draws. In the
 -- environment:
 --   CNS_BENCH_LIMIT      seconds an instance (30); CNS_BENCH_SAT_LIMIT, a formula of sat/ (5)
---   CNS_BENCH_SIDES      the sides of public instances that run, such as "ours_free ours_two" (all)
+--   CNS_BENCH_SIDES      the sides of public instances that run, such as "ours_free ours_two";
+--                        all: see contest.lua
 --   CNS_BENCH_SEEDS      runs of each side on a public instance, with the seeds 1, 2, ... (one run,
 --                        with the side's own seed)
+--   CNS_BENCH_FINISHED   a results.tsv: of the public instances only those run that one of the
+--                        sides that run has finished there, with any seed (all)
 
 local root, folder, filter = arg[1], arg[2], arg[3] or "" -- the tree; where files are kept
+local finished = require "finished"
 local process = require "process"
 local peers = require "peers"
 local tables = require "tables"
@@ -28,7 +32,11 @@ end
 process.make_folder(folder)
 peers.find(root)
 
-local bench = {root = root, folder = folder, failed = false,
+local earlier = os.getenv("CNS_BENCH_FINISHED")
+earlier = earlier and finished.read(earlier) -- before a file of that name is written anew
+
+local bench = {root = root, folder = folder, earlier = earlier,
+    sides = os.getenv("CNS_BENCH_SIDES"), failed = false,
     limit = tonumber(os.getenv("CNS_BENCH_LIMIT") or 30), seeds = count("CNS_BENCH_SEEDS", 1),
     results = assert(io.open(folder .. "/results.tsv", "w"))}
 bench.results:write("part\tinstance\tside\tstatus\tobjective\tseconds\tlimit\tnodes\tfailures\t",
@@ -36,12 +44,6 @@ bench.results:write("part\tinstance\tside\tstatus\tobjective\tseconds\tlimit\tno
 
 function bench.wanted(name)
     return name:find(filter) ~= nil
-end
-
-local sides = os.getenv("CNS_BENCH_SIDES")
-
-function bench.has_side(name)
-    return sides == nil or (" " .. sides .. " "):find(" " .. name .. " ", 1, true) ~= nil
 end
 
 function bench.fail(message, ...)
