@@ -2,8 +2,8 @@
 --
 -- bench_solver.lua - the constraint solver against Chuffed, Gecode, CP-SAT and MiniSat:
 -- `./dev bench solver [NAME]`, a Lua pattern for names such as public/golomb_10, models/ft10,
--- sat/uf250_3, parse, memory/alpha. peers.lua says what to set for the peers, which are looked for,
--- not fetched.
+-- sat/uf250_3, parse, memory/alpha, shuffled/alpha (runs only where "shuffled" is in the pattern).
+-- peers.lua says what to set for the peers, which are looked for, not fetched.
 --
 -- All sides solve an instance one after another, on one thread unless the side says otherwise, the
 -- first one turning from instance to instance. What is proved or found must agree, or the run
@@ -14,6 +14,7 @@
 --                        all: see contest.lua
 --   CNS_BENCH_SEEDS      runs of each side on a public instance, with the seeds 1, 2, ... (one run,
 --                        with the side's own seed)
+--   CNS_BENCH_COPIES     shuffled copies of an instance (3)
 --   CNS_BENCH_FINISHED   a results.tsv: of the public instances only those run that one of the
 --                        sides that run has finished there, with any seed (all)
 
@@ -35,9 +36,10 @@ peers.find(root)
 local earlier = os.getenv("CNS_BENCH_FINISHED")
 earlier = earlier and finished.read(earlier) -- before a file of that name is written anew
 
-local bench = {root = root, folder = folder, earlier = earlier,
+local bench = {root = root, folder = folder, filter = filter, earlier = earlier,
     sides = os.getenv("CNS_BENCH_SIDES"), failed = false,
     limit = tonumber(os.getenv("CNS_BENCH_LIMIT") or 30), seeds = count("CNS_BENCH_SEEDS", 1),
+    copies = count("CNS_BENCH_COPIES", 3),
     results = assert(io.open(folder .. "/results.tsv", "w"))}
 bench.results:write("part\tinstance\tside\tstatus\tobjective\tseconds\tlimit\tnodes\tfailures\t",
     "propagations\trun\n")
@@ -69,7 +71,8 @@ if peers.stand_in then
         peers.stand_in))
 end
 
-local parts = {"part_public", "part_models", "part_sat", "part_parse", "part_memory"}
+local parts = {"part_public", "part_models", "part_sat", "part_parse", "part_memory",
+    "part_shuffled"}
 local found = 0
 for _, name in ipairs(parts) do found = found + require(name).run(bench) end
 if found == 0 then
