@@ -12,8 +12,8 @@
 --   CNS_BENCH_LIMIT      seconds an instance (30); CNS_BENCH_SAT_LIMIT, a formula of sat/ (5)
 --   CNS_BENCH_SIDES      the sides of public instances that run, such as "ours_free ours_two";
 --                        all: see contest.lua
---   CNS_BENCH_SEEDS      runs of each side on a public instance, with the seeds 1, 2, ... (one run,
---                        with the side's own seed)
+--   CNS_BENCH_SEEDS      runs of each side on a public instance (1), with the side's own seed and
+--                        those after it
 --   CNS_BENCH_COPIES     shuffled copies of an instance (3)
 --   CNS_BENCH_FINISHED   a results.tsv: of the public instances only those run that one of the
 --                        sides that run has finished there, with any seed (all)

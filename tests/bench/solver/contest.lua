@@ -32,11 +32,11 @@ local function run_one(bench, plan, key, instance, i)
         return {status = "error", why = problem, seconds = bench.limit, limit = bench.limit,
             solutions = 0}
     end
-    local seed = plan.count > 1 and i or nil
+    local run = i
     if plan.copy then
-        path, seed = plan.copy(path, i), nil
+        path, run = plan.copy(path, i), nil
     end
-    return side.solve(bench, peers[key], path, problem, bench.limit, seed), problem.kind
+    return side.solve(bench, peers[key], path, problem, bench.limit, run), problem.kind
 end
 
 local function solve(bench, plan, keys, instance, turn)
@@ -96,7 +96,7 @@ end
 
 -- A list of {name, kind, outcomes}, outcomes being lists of runs by side. plan: title; part, as in
 -- results.tsv; count, of each side's runs; and copy(path, i), which makes the file of the i-th run.
--- Copies and single runs are solved with the side's own seed, others with the seeds 1 to count.
+-- Copies are solved with the side's own seed, other runs with that and those after it.
 function contest.run(bench, plan, list, keys)
     local names, runs = names_of(keys), {}
     print(("\n%s, limit %g s: status and seconds, * no other is better"):format(plan.title,

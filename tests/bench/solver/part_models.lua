@@ -50,7 +50,7 @@ local function run_cpsat(bench, instance)
         solutions = (status == "optimal" or status == "found") and 1 or 0}
 end
 
-local function run_one(bench, key, instance, seed)
+local function run_one(bench, key, instance, run)
     if key == "cpsat" then
         return run_cpsat(bench, instance)
     end
@@ -60,7 +60,7 @@ local function run_one(bench, key, instance, seed)
             solutions = 0}
     end
     instance.kind = problem.kind
-    return side.solve(bench, peers[key], path, problem, bench.limit, seed)
+    return side.solve(bench, peers[key], path, problem, bench.limit, run)
 end
 
 local names = {ours_free = "ours -f", chuffed_free = "chuffed -f", cpsat = "CP-SAT"}

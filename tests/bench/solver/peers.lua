@@ -151,11 +151,12 @@ function peers.find(root)
     end
 end
 
--- The command that solves `path` within `seconds`; all: every better solution is printed. Chuffed's
--- seed would be the time of day unless it is told one.
-function peers.command(side, path, seconds, all, seed)
+-- The command that solves `path` within `seconds`; all: every better solution is printed. The run
+-- numbered 1 (the default) has the side's own seed, the next one the next. Chuffed's seed would be
+-- the time of day unless it is told one.
+function peers.command(side, path, seconds, all, run)
     local words = table.move(side.command, 1, #side.command, 1, {})
-    local seeded = side.seed and {side.seed, tostring(seed or side.first_seed)} or {}
+    local seeded = side.seed and {side.seed, tostring(side.first_seed + (run or 1) - 1)} or {}
     for _, list in ipairs {standard_options(side, seconds * 1000, all), seeded, side.more,
         {path}} do
         table.move(list, 1, #list, #words + 1, words)

@@ -16,9 +16,9 @@ local function first_line(path)
 end
 
 -- one: status, objective, seconds, limit, stats, and `why` of an error.
-function side.solve(bench, solver, path, problem, limit, seed)
+function side.solve(bench, solver, path, problem, limit, run)
     local out = bench.folder .. "/output.txt"
-    local words = peers.command(solver, path, limit, problem.kind ~= "satisfy", seed)
+    local words = peers.command(solver, path, limit, problem.kind ~= "satisfy", run)
     local seconds, code, stopped = process.run(words, limit + grace, out)
     local one = outcome.parse(out, problem)
     one.seconds, one.limit, one.stopped = seconds, limit, stopped
