@@ -46,7 +46,7 @@ for k = 1, rows * columns do
         end
     end
 end
-local solution, why = model:solve {time = 30}
+local solution, why = model:solve {time = 60}
 assert(solution, why)
 local successor = solution[next_cell]
 

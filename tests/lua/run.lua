@@ -2,7 +2,8 @@
 --
 -- run.lua - runs test files: `lua5.4 run.lua test_a.lua test_b.lua`. A test file returns a function
 -- that is given `test`; test(name, fn) runs fn(t), which fails by raising. A file prints one line,
--- failures theirs below it, and the end is the line "N passed, N failed".
+-- failures theirs below it, and the end is the line "N passed, N failed". Exit status: 77 where all
+-- were skipped.
 
 local t = {}
 
@@ -95,7 +96,7 @@ function t.skip(why)
     error({skip = why}, 0)
 end
 
-local passed, failed = 0, 0
+local passed, failed, left_out = 0, 0, 0
 
 local function run_file(path)
     local good, bad, skipped, lines = 0, 0, 0, {}
@@ -125,7 +126,7 @@ local function run_file(path)
     for _, line in ipairs(lines) do
         print(line)
     end
-    passed, failed = passed + good, failed + bad
+    passed, failed, left_out = passed + good, failed + bad, left_out + skipped
 end
 
 for _, path in ipairs(arg) do
@@ -133,5 +134,5 @@ for _, path in ipairs(arg) do
 end
 print(("%d passed, %d failed"):format(passed, failed))
 if failed > 0 or passed == 0 then
-    os.exit(1, true)
+    os.exit(failed == 0 and left_out > 0 and 77 or 1, true)
 end
