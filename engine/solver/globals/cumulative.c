@@ -8,6 +8,7 @@
  * cumulative_energy.c. Tasks of which no two fit side by side are a disjunctive.
  */
 #include "solver/globals/cumulative.h"
+#include "solver/globals/block.h"
 
 #include <string.h>
 
@@ -260,6 +261,7 @@ static uint32_t *carve_numbers(cns_carver *c, uint32_t n) {
     return numbers;
 }
 
+/* NULL, with the state's status set, when memory gave out. */
 static cns_cumulative *create(cns_state *state, cns_post post, const cns_task *tasks, uint32_t n,
                               cns_view capacity, const cns_propagator_class *class) {
     size_t size = CNS_CARVED(sizeof(cns_cumulative)) + CNS_CARVED(n * sizeof *tasks) +
@@ -267,8 +269,13 @@ static cns_cumulative *create(cns_state *state, cns_post post, const cns_task *t
                   CNS_CARVED(2 * (size_t)n * sizeof(int64_t)) +
                   2 * CNS_CARVED((2 * (size_t)n + 2) * sizeof(int64_t)) +
                   9 * CNS_CARVED(n * sizeof(uint32_t));
+    bool entangled = cns_tasks_entangled(state, tasks, n, capacity);
+    if (state->status != CNS_OK) {
+        return NULL;
+    }
     cns_cumulative *p = cns_context_calloc(state->context, size);
     if (p == NULL) {
+        state->status = cns_context_memory_status(state->context, size);
         return NULL;
     }
     cns_carver c = {(unsigned char *)p + CNS_CARVED(sizeof *p)};
@@ -279,7 +286,7 @@ static cns_cumulative *create(cns_state *state, cns_post post, const cns_task *t
     p->capacity = capacity;
     p->tasks = cns_carve(&c, n * sizeof *tasks);
     memcpy(p->tasks, tasks, n * sizeof *tasks);
-    p->entangled = cns_tasks_entangled(state, tasks, n, capacity);
+    p->entangled = entangled;
     p->settled = are_constant(tasks, n, capacity);
     p->now = (cns_frame){carve_values(&c, n), carve_values(&c, n), carve_values(&c, n), false};
     p->then = (cns_frame){carve_values(&c, n), carve_values(&c, n), carve_values(&c, n), false};
@@ -316,7 +323,7 @@ static cns_status post_class(cns_state *state, cns_post post, const cns_task *ta
                              cns_view capacity, const cns_propagator_class *class) {
     cns_cumulative *p = create(state, post, tasks, n, capacity, class);
     if (p == NULL) {
-        return cns_context_memory_status(state->context, n * sizeof *tasks);
+        return state->status;
     }
     p->most = sum_of_demands(state, tasks, n);
     cns_status status = cns_attach(state, &p->base);
@@ -409,15 +416,11 @@ cns_status cns_post_cumulative(cns_state *state, cns_post post, cns_views starts
     if (starts.count == 0) {
         return CNS_OK;
     }
-    cns_context *context = state->context;
-    size_t task_bytes = starts.count * sizeof(cns_task);
-    size_t view_bytes = 2 * (size_t)starts.count * sizeof(cns_view);
-    cns_task *tasks = cns_context_calloc(context, task_bytes);
-    cns_view *views = cns_context_calloc(context, view_bytes);
-    cns_status status = CNS_OK;
-    if (tasks == NULL || views == NULL) {
-        status = cns_context_memory_status(context, task_bytes);
-    } else {
+    size_t view_count = 2 * (size_t)starts.count;
+    cns_task *tasks = cns_scratch_create(state, starts.count, sizeof *tasks);
+    cns_view *views = tasks == NULL ? NULL : cns_scratch_create(state, view_count, sizeof *views);
+    cns_status status = state->status;
+    if (views != NULL) {
         uint32_t n = gather(state, starts, durations, demands, capacity, tasks);
         status = state->status;
         bool fits = cns_view_low(state, capacity) >= sum_of_demands(state, tasks, n);
@@ -425,7 +428,7 @@ cns_status cns_post_cumulative(cns_state *state, cns_post post, cns_views starts
             status = post_tasks(state, post, tasks, n, constant_if_fixed(state, capacity), views);
         }
     }
-    cns_context_free(context, views, view_bytes, CNS_ALIGN_DEFAULT);
-    cns_context_free(context, tasks, task_bytes, CNS_ALIGN_DEFAULT);
+    cns_scratch_destroy(state, views, view_count, sizeof *views);
+    cns_scratch_destroy(state, tasks, starts.count, sizeof *tasks);
     return status;
 }

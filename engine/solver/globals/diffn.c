@@ -6,6 +6,7 @@
  * which holds (orders.c); beyond it boxes.c looks at pairs by their bounds. In both dimensions the
  * boxes are tasks, too, that share the extent of the other one: a cumulative.
  */
+#include "solver/globals/block.h"
 #include "solver/globals/boxes.h"
 #include "solver/globals/orders.h"
 #include "solver/proof.h"
@@ -79,11 +80,11 @@ static bool add_pair(cns_state *s, const cns_box2 *a, const cns_box2 *b, bool st
 
 static cns_status post_literals(cns_state *s, cns_post post, const cns_box2 *boxes, uint32_t n,
                                 bool strict) {
-    size_t room = 2 * (size_t)n * (n - 1) * sizeof(cns_order);
-    cns_order *orders = cns_context_calloc(s->context, room);
+    size_t room = 2 * (size_t)n * (n - 1);
+    cns_order *orders = cns_scratch_create(s, room, sizeof *orders);
     uint32_t count = 0;
     if (orders == NULL) {
-        return cns_context_memory_status(s->context, room);
+        return s->status;
     }
     cns_status status = CNS_OK;
     for (uint32_t i = 0; i < n; i++) {
@@ -96,7 +97,7 @@ static cns_status post_literals(cns_state *s, cns_post post, const cns_box2 *box
     }
     status = cns_post_orders(s, post, orders, count);
 done:
-    cns_context_free(s->context, orders, room, CNS_ALIGN_DEFAULT);
+    cns_scratch_destroy(s, orders, room, sizeof *orders);
     return status;
 }
 
@@ -164,23 +165,19 @@ cns_status cns_post_diffn_limited(cns_state *state, cns_post post, cns_views x, 
     if (state->failed || x.count < 2) {
         return CNS_OK;
     }
-    cns_context *context = state->context;
-    size_t box_bytes = x.count * sizeof(cns_box2);
-    size_t view_bytes = 3 * (size_t)x.count * sizeof(cns_view);
-    cns_box2 *boxes = cns_context_calloc(context, box_bytes);
-    cns_view *views = cns_context_calloc(context, view_bytes);
-    cns_status status = CNS_OK;
-    if (boxes == NULL || views == NULL) {
-        status = cns_context_memory_status(context, box_bytes);
-    } else {
+    size_t view_count = 3 * (size_t)x.count;
+    cns_box2 *boxes = cns_scratch_create(state, x.count, sizeof *boxes);
+    cns_view *views = boxes == NULL ? NULL : cns_scratch_create(state, view_count, sizeof *views);
+    cns_status status = state->status;
+    if (views != NULL) {
         uint32_t n = gather(state, x, y, dx, dy, strict, boxes);
         status = state->status;
         if (status == CNS_OK && n >= 2 && !state->failed) {
             status = post_boxes(state, post, boxes, n, strict, literal_limit, views);
         }
     }
-    cns_context_free(context, views, view_bytes, CNS_ALIGN_DEFAULT);
-    cns_context_free(context, boxes, box_bytes, CNS_ALIGN_DEFAULT);
+    cns_scratch_destroy(state, views, view_count, sizeof *views);
+    cns_scratch_destroy(state, boxes, x.count, sizeof *boxes);
     return status;
 }
 

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "solver/globals/block.h"
 #include "solver/globals/disjunctive.h"
 #include "solver/globals/orders.h"
 #include "solver/proof.h"
@@ -367,6 +368,7 @@ static uint32_t *carve_numbers(cns_carver *c, uint32_t n) {
     return numbers;
 }
 
+/* NULL, with the state's status set, when memory gave out. */
 static cns_disjunctive *create(cns_state *state, cns_post post, const cns_task *tasks, uint32_t n,
                                const cns_lit *before) {
     size_t nodes = 2 * (size_t)cns_theta_leaves(n);
@@ -375,8 +377,13 @@ static cns_disjunctive *create(cns_state *state, cns_post post, const cns_task *
                   7 * CNS_CARVED(n * sizeof(int64_t)) + 10 * CNS_CARVED(n * sizeof(uint32_t)) +
                   CNS_CARVED(nodes * sizeof(cns_theta)) + CNS_CARVED(nodes * sizeof(cns_lambda)) +
                   CNS_CARVED(matrix);
+    bool entangled = cns_tasks_entangled(state, tasks, n, cns_view_constant(0));
+    if (state->status != CNS_OK) {
+        return NULL;
+    }
     cns_disjunctive *p = cns_context_calloc(state->context, size);
     if (p == NULL) {
+        state->status = cns_context_memory_status(state->context, size);
         return NULL;
     }
     cns_carver c = {(unsigned char *)p + CNS_CARVED(sizeof *p)};
@@ -385,7 +392,7 @@ static cns_disjunctive *create(cns_state *state, cns_post post, const cns_task *
     p->count = n;
     p->tasks = cns_carve(&c, n * sizeof *tasks);
     memcpy(p->tasks, tasks, n * sizeof *tasks);
-    p->entangled = cns_tasks_entangled(state, tasks, n, cns_view_constant(0));
+    p->entangled = entangled;
     carve_frame(&c, n, &p->now);
     carve_frame(&c, n, &p->then);
     p->key = cns_carve(&c, n * sizeof(int64_t));
@@ -520,10 +527,9 @@ static bool order_literals(cns_state *s, const cns_task *a, const cns_task *b, c
 
 static cns_status post_orders(cns_state *s, cns_post post, const cns_task *tasks, uint32_t n,
                               cns_lit *before) {
-    size_t room = (size_t)n * n * sizeof(cns_order);
-    cns_order *orders = cns_context_calloc(s->context, room);
+    cns_order *orders = cns_scratch_create(s, (size_t)n * n, sizeof *orders);
     uint32_t count = 0;
-    cns_status status = orders == NULL ? cns_context_memory_status(s->context, room) : CNS_OK;
+    cns_status status = s->status;
     for (uint32_t i = 0; status == CNS_OK && i < n; i++) {
         for (uint32_t j = i + 1; j < n; j++) {
             cns_lit *ab = &before[i * n + j], *ba = &before[j * n + i];
@@ -544,7 +550,7 @@ static cns_status post_orders(cns_state *s, cns_post post, const cns_task *tasks
         status = cns_post_orders(s, post, orders, count);
     }
 done:
-    cns_context_free(s->context, orders, room, CNS_ALIGN_DEFAULT);
+    cns_scratch_destroy(s, orders, (size_t)n * n, sizeof *orders);
     return status;
 }
 
@@ -554,31 +560,29 @@ cns_status cns_post_disjunctive_limited(cns_state *state, cns_post post, cns_vie
     if (state->failed || starts.count < 2) {
         return CNS_OK;
     }
-    cns_context *context = state->context;
-    size_t room = starts.count * sizeof(cns_task), matrix = 0;
     cns_lit *before = NULL;
+    size_t matrix = 0;
     cns_status status = CNS_OK;
-    cns_task *tasks = cns_context_calloc(context, room);
+    cns_task *tasks = cns_scratch_create(state, starts.count, sizeof *tasks);
     if (tasks == NULL) {
-        return cns_context_memory_status(context, room);
+        return state->status;
     }
     uint32_t n = gather(state, starts, durations, presence, strict, tasks);
     if (n == UINT32_MAX) {
         status = state->status;
     } else if (n >= 2 && !state->failed) {
         if (n <= literal_limit) {
-            matrix = (size_t)n * n * sizeof *before;
-            before = cns_context_calloc(context, matrix);
-            status = before == NULL ? cns_context_memory_status(context, matrix)
-                                    : post_orders(state, post, tasks, n, before);
+            matrix = (size_t)n * n;
+            before = cns_scratch_create(state, matrix, sizeof *before);
+            status = before == NULL ? state->status : post_orders(state, post, tasks, n, before);
         }
         if (status == CNS_OK && !state->failed && (n > 2 || before == NULL)) {
             cns_disjunctive *p = create(state, post, tasks, n, before);
-            status = p == NULL ? cns_context_memory_status(context, room) : attach(state, p);
+            status = p == NULL ? state->status : attach(state, p);
         }
     }
-    cns_context_free(context, before, matrix, CNS_ALIGN_DEFAULT);
-    cns_context_free(context, tasks, room, CNS_ALIGN_DEFAULT);
+    cns_scratch_destroy(state, before, matrix, sizeof *before);
+    cns_scratch_destroy(state, tasks, starts.count, sizeof *tasks);
     return status;
 }
 
@@ -593,17 +597,15 @@ cns_status cns_post_machine(cns_state *state, cns_post post, cns_views starts, c
     if (state->failed || starts.count < 2) {
         return CNS_OK;
     }
-    size_t room = starts.count * sizeof(cns_task);
-    cns_task *tasks = cns_context_calloc(state->context, room);
+    cns_task *tasks = cns_scratch_create(state, starts.count, sizeof *tasks);
     if (tasks == NULL) {
-        return state->status = cns_context_memory_status(state->context, room);
+        return state->status;
     }
     uint32_t n = gather(state, starts, durations, NULL, true, tasks);
     if (n == starts.count && !state->failed) {
         cns_disjunctive *p = create(state, post, tasks, n, before);
-        state->status =
-            p == NULL ? cns_context_memory_status(state->context, room) : attach(state, p);
+        state->status = p == NULL ? state->status : attach(state, p);
     }
-    cns_context_free(state->context, tasks, room, CNS_ALIGN_DEFAULT);
+    cns_scratch_destroy(state, tasks, starts.count, sizeof *tasks);
     return state->status;
 }

@@ -236,19 +236,15 @@ static cns_status post_combined(cns_state *state, cns_post post, cns_views x,
 cns_status cns_post_knapsack(cns_state *state, cns_post post, cns_views x, const int64_t *weights,
                              const int64_t *profits, cns_view weight, cns_view profit) {
     uint32_t n = x.count;
-    size_t view_bytes = ((size_t)n + 1) * sizeof(cns_view);
-    size_t a_bytes = ((size_t)n + 1) * sizeof(int64_t);
+    size_t terms = (size_t)n + 1;
     for (uint32_t i = 0; i < n; i++) {
         if (state->failed || !cns_view_raise(state, x.data[i], 0, CNS_REASON_ALWAYS)) {
             return state->status;
         }
     }
-    cns_view *views = cns_context_calloc(state->context, view_bytes);
-    int64_t *a = cns_context_calloc(state->context, a_bytes);
-    cns_status status = CNS_OK;
-    if (views == NULL || a == NULL) {
-        status = cns_context_memory_status(state->context, view_bytes);
-    }
+    cns_view *views = cns_scratch_create(state, terms, sizeof *views);
+    int64_t *a = views == NULL ? NULL : cns_scratch_create(state, terms, sizeof *a);
+    cns_status status = state->status;
     for (int k = 0; k < 2 && status == CNS_OK && !state->failed; k++) {
         for (uint32_t i = 0; i < n; i++) {
             views[i] = x.data[i];
@@ -263,7 +259,7 @@ cns_status cns_post_knapsack(cns_state *state, cns_post post, cns_views x, const
         fits(state, x, weights, profits, weight, profit)) {
         status = post_combined(state, post, x, weights, profits, weight, profit);
     }
-    cns_context_free(state->context, a, a_bytes, CNS_ALIGN_DEFAULT);
-    cns_context_free(state->context, views, view_bytes, CNS_ALIGN_DEFAULT);
+    cns_scratch_destroy(state, a, terms, sizeof *a);
+    cns_scratch_destroy(state, views, terms, sizeof *views);
     return status;
 }

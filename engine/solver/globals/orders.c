@@ -6,10 +6,11 @@
  */
 #include "solver/globals/orders.h"
 
+#include "solver/globals/block.h"
 #include "solver/globals/tasks.h"
 
 typedef struct orders {
-    cns_propagator base;
+    cns_block block;
     cns_order *data;
     uint32_t count;
     uint32_t *pending;
@@ -60,13 +61,14 @@ static bool deduce(cns_state *s, orders *p, uint32_t number) {
     if (value == 0) {
         return x + d <= cns_view_high(s, o->y) ||
                cns_enqueue(s, o->literal ^ 1,
-                           cns_reason_lazy(&p->base, number << 2 | RULE_LITERAL));
+                           cns_reason_lazy(&p->block.head, number << 2 | RULE_LITERAL));
     }
-    return cns_view_raise(s, o->y, x + d, cns_reason_lazy(&p->base, number << 2 | RULE_RAISE)) &&
+    return cns_view_raise(s, o->y, x + d,
+                          cns_reason_lazy(&p->block.head, number << 2 | RULE_RAISE)) &&
            cns_view_lower(s, o->x, cns_view_high(s, o->y) - d,
-                          cns_reason_lazy(&p->base, number << 2 | RULE_LOWER)) &&
+                          cns_reason_lazy(&p->block.head, number << 2 | RULE_LOWER)) &&
            cns_view_lower(s, o->d, cns_view_high(s, o->y) - cns_view_low(s, o->x),
-                          cns_reason_lazy(&p->base, number << 2 | RULE_SHORTEN));
+                          cns_reason_lazy(&p->block.head, number << 2 | RULE_SHORTEN));
 }
 
 static bool propagate(cns_state *state, cns_propagator *self) {
@@ -116,20 +118,8 @@ static void explain(cns_state *s, cns_propagator *self, uint32_t data, cns_fact 
     }
 }
 
-static void free_orders(cns_state *state, orders *p) {
-    cns_context *c = state->context;
-    cns_context_free(c, p->data, p->count * sizeof *p->data, CNS_ALIGN_DEFAULT);
-    cns_context_free(c, p->pending, p->count * sizeof *p->pending, CNS_ALIGN_DEFAULT);
-    cns_context_free(c, p->is_pending, p->count * sizeof *p->is_pending, CNS_ALIGN_DEFAULT);
-    cns_context_free(c, p, sizeof *p, CNS_ALIGN_DEFAULT);
-}
-
-static void destroy(cns_state *state, cns_propagator *self) {
-    free_orders(state, (orders *)self);
-}
-
 static const cns_propagator_class orders_class = {"orders", propagate, explain,
-                                                  wake,     cancel,    destroy};
+                                                  wake,     cancel,    cns_block_destroy};
 
 const cns_order *cns_orders_of(const cns_propagator *propagator, uint32_t *count) {
     if (propagator->class != &orders_class) {
@@ -154,38 +144,35 @@ static bool watch(cns_state *s, orders *p, uint32_t k) {
     const cns_order *o = &p->data[k];
     const cns_term terms[3] = {o->x.term, o->d.term, o->y.term ^ 1};
     for (uint32_t j = 0; j < 3; j++) {
-        if (terms[j] >> 1 != 0 && !cns_watch_term(s, terms[j], &p->base, k, CNS_ON_BOUND)) {
+        if (terms[j] >> 1 != 0 && !cns_watch_term(s, terms[j], &p->block.head, k, CNS_ON_BOUND)) {
             return false;
         }
     }
-    return cns_value(s, o->literal) != 0 || cns_watch_lit(s, o->literal, &p->base, k);
+    return cns_value(s, o->literal) != 0 || cns_watch_lit(s, o->literal, &p->block.head, k);
 }
 
 cns_status cns_post_orders(cns_state *state, cns_post post, const cns_order *data, uint32_t count) {
     if (count == 0 || state->failed) {
         return CNS_OK;
     }
-    cns_context *c = state->context;
-    orders *p = cns_context_calloc(c, sizeof *p);
+    size_t size = sizeof(orders);
+    size_t orders_at = cns_block_place(&size, count, sizeof(cns_order));
+    size_t pending_at = cns_block_place(&size, count, sizeof(uint32_t));
+    size_t is_pending_at = cns_block_place(&size, count, sizeof(bool));
+    orders *p = cns_block_create(state, post, size, &orders_class, 0);
     if (p == NULL) {
-        return cns_context_memory_status(c, sizeof *p);
+        return state->status;
     }
-    size_t bytes = count * sizeof *p->data;
-    p->base = (cns_propagator){.class = &orders_class, .origin = post.origin, .priority = 0};
     p->count = count;
-    p->data = cns_context_calloc(c, bytes);
-    p->pending = cns_context_calloc(c, count * sizeof *p->pending);
-    p->is_pending = cns_context_calloc(c, count * sizeof *p->is_pending);
-    if (p->data == NULL || p->pending == NULL || p->is_pending == NULL) {
-        free_orders(state, p);
-        return cns_context_memory_status(c, bytes);
-    }
+    p->data = cns_block_at(p, orders_at);
+    p->pending = cns_block_at(p, pending_at);
+    p->is_pending = cns_block_at(p, is_pending_at);
     for (uint32_t k = 0; k < count; k++) {
         p->data[k] = cancelled(data[k]);
         p->pending[p->pending_count++] = k;
         p->is_pending[k] = true;
     }
-    cns_status status = cns_attach(state, &p->base);
+    cns_status status = cns_attach(state, &p->block.head);
     for (uint32_t k = 0; status == CNS_OK && k < count; k++) {
         if (cns_value(state, p->data[k].literal) >= 0 && !watch(state, p, k)) {
             status = state->status;
