@@ -190,21 +190,30 @@ static bool find_pairs(machines *m, const cns_batch *b) {
     return true;
 }
 
+/* How many of the tasks the disjunctive constraint has: always, and for as long. */
 static uint32_t count_shared(machines *m, const cns_model_constraint *c,
                              const cns_clique_member *members, uint32_t count) {
-    const cns_var *starts = cns_model_v(m->l->model, c, 0);
+    const cns_model *model = m->l->model;
+    const cns_var *starts = cns_model_v(model, c, 0), *lengths = cns_model_v(model, c, 1);
+    const cns_var *present = c->v[2].count > 0 ? cns_model_v(model, c, 2) : NULL;
     uint32_t found = 0;
-    cns_view v;
-    for (uint32_t j = 0; j < c->v[0].count && cns_load_view(m->l, starts[j], &v); j++) {
-        for (uint32_t i = 0; i < count; i++) {
-            found += same(v, m->tasks[members[i].node].start);
+    cns_view start, length;
+    for (uint32_t j = 0; j < c->v[0].count; j++) {
+        cns_lit lit = present != NULL ? cns_load_lit(m->l, present[j]) : CNS_LIT_TRUE;
+        if (lit == CNS_LIT_NONE || !cns_load_view(m->l, starts[j], &start) ||
+            !cns_load_view(m->l, lengths[j], &length)) {
+            break;
+        }
+        for (uint32_t i = 0; i < count && cns_is_true(m->s, lit); i++) {
+            const task *t = &m->tasks[members[i].node];
+            found += same(start, t->start) && cns_view_low(m->s, length) >= t->length;
         }
     }
     return found;
 }
 
-/* Whether a disjunctive constraint of the model has all of these tasks; it counts as stated, too,
- * when there is no budget left to find out. */
+/* Whether a disjunctive constraint of the model says it of all of these tasks; it counts as stated,
+ * too, when there is no budget left to find out. */
 static bool is_stated(machines *m, const cns_clique_member *members, uint32_t count) {
     for (uint32_t k = 0; k < m->stated_count; k++) {
         const cns_model_constraint *c = &m->l->model->constraints[m->stated[k]];

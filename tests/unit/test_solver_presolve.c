@@ -135,7 +135,7 @@ static cns_var new_var(const solver_random_sink *sink, int64_t low, int64_t high
 
 enum { VARS_MOST = 7 };
 
-typedef enum theme { INEQUATIONS, TASKS, SUMS } theme;
+typedef enum theme { INEQUATIONS, TASKS, SUMS, MACHINES } theme;
 
 typedef struct plan { /* what a seed makes: the variables first, then one constraint after another
                        */
@@ -165,6 +165,37 @@ static void add_choice(cns_rng *rng, const plan *p, const solver_random_sink *si
            back);
     const cns_var either[] = {forth, back};
     add(sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {either}, .v_count = {2}});
+}
+
+/* Tasks in one order or the other, each two of them, and a disjunctive constraint that says it of
+ * some of them: of all or some times, of tasks that are as long, shorter, or missing. */
+static void add_stated(cns_rng *rng, const plan *p, const solver_random_sink *sink) {
+    for (uint32_t i = 0; i < p->count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            cns_var forth = new_var(sink, 0, 1);
+            const cns_var either[] = {forth, ~forth};
+            linear(sink, CNS_LINEAR_LE, p->x[i], 1, p->x[j], -1, -2, CNS_IF, forth);
+            linear(sink, CNS_LINEAR_LE, p->x[i], -1, p->x[j], 1, -2, CNS_IF, ~forth);
+            add(sink, (cns_constraint){.kind = CNS_CLAUSE, .v = {either}, .v_count = {2}});
+        }
+    }
+    cns_var starts[VARS_MOST], lengths[VARS_MOST], present[VARS_MOST], sometimes;
+    uint32_t count = p->count + (uint32_t)cns_rng_below(rng, 2);
+    sometimes = new_var(sink, 0, 1);
+    for (uint32_t k = 0; k < count; k++) {
+        bool always = cns_rng_below(rng, 2) == 0;
+        starts[k] = p->x[cns_rng_below(rng, 4) == 0 ? 0 : k % p->count];
+        int64_t least = 2 - (int64_t)cns_rng_below(rng, 3);
+        lengths[k] = new_var(sink, least, k == 0 ? 2 : least);
+        present[k] = always ? new_var(sink, 1, 1) : k % 2 == 0 ? sometimes : ~sometimes;
+    }
+    const int64_t strict[] = {(int64_t)cns_rng_below(rng, 2)};
+    size_t optional = cns_rng_below(rng, 4) == 0 ? 0 : count;
+    add(sink, (cns_constraint){.kind = CNS_DISJUNCTIVE,
+                               .v = {starts, lengths, present},
+                               .v_count = {count, count, optional},
+                               .i = {strict},
+                               .i_count = {1}});
 }
 
 /* A group of Booleans of which one is true, by a sum or by clauses; or any sum with a condition. */
@@ -217,7 +248,8 @@ static plan make_plan(cns_rng *rng, const solver_random_sink *sink, theme what) 
     for (uint32_t k = 0; k < p.count; k++) {
         bool boolean = what == SUMS && k > 0;
         int64_t low = boolean ? 0 : (int64_t)cns_rng_below(rng, 3) - 1;
-        int64_t more = boolean ? 1 : (int64_t)cns_rng_below(rng, what == TASKS ? 6 : 5);
+        int64_t more =
+            boolean ? 1 : (int64_t)cns_rng_below(rng, what == TASKS || what == MACHINES ? 6 : 5);
         p.x[k] = new_var(sink, low, low + more);
     }
     if (what == SUMS) {
@@ -231,9 +263,9 @@ static plan make_plan(cns_rng *rng, const solver_random_sink *sink, theme what) 
 
 static void add_all(cns_rng *rng, const plan *p, const solver_random_sink *sink, theme what,
                     bool first) {
-    void (*const adds[])(cns_rng *, const plan *,
-                         const solver_random_sink *) = {add_inequation, add_choice, add_sum};
-    uint32_t counts[][2] = {{3, 8}, {1, 3}, {1, 4}};
+    void (*const adds[])(cns_rng *, const plan *, const solver_random_sink *) = {
+        add_inequation, add_choice, add_sum, add_stated};
+    uint32_t counts[][2] = {{3, 8}, {1, 3}, {1, 4}, {0, 1}};
     for (uint32_t k = 0; k < counts[what][first]; k++) {
         adds[what](rng, p, sink);
     }
@@ -331,6 +363,13 @@ START_TEST(test_ordered_pairs_agree_with_brute_force) {
 }
 END_TEST
 
+START_TEST(test_stated_pairs_agree_with_brute_force) {
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        run_random(seed, MACHINES);
+    }
+}
+END_TEST
+
 START_TEST(test_sums_agree_with_brute_force) {
     for (uint64_t seed = 0; seed < 400; seed++) {
         run_random(seed, SUMS);
@@ -406,8 +445,7 @@ END_TEST
 
 /* Tasks of length 3 that begin at 0 .. last, of which each two are in one order or the other, by a
  * clause. */
-static void add_tasks(const solver_random_sink *sink, uint32_t n, int64_t last) {
-    cns_var x[32];
+static void add_tasks(const solver_random_sink *sink, uint32_t n, int64_t last, cns_var *x) {
     for (uint32_t i = 0; i < n; i++) {
         x[i] = new_var(sink, 0, last);
         for (uint32_t j = 0; j < i; j++) {
@@ -419,18 +457,67 @@ static void add_tasks(const solver_random_sink *sink, uint32_t n, int64_t last) 
     }
 }
 
-/* Seven tasks of length 3 in a span of 20: pairs cannot tell, edge finding does at once. */
+/* What a disjunctive constraint says of the same tasks. */
+typedef enum stated { NOTHING, ALL, SOMETIMES, SHORTER, TWICE, SAID } stated;
+
+static void add_disjunctive(const solver_random_sink *sink, const cns_var *x, uint32_t n,
+                            stated what) {
+    cns_var starts[32], lengths[32], present[32];
+    cns_var sometimes = new_var(sink, 0, 1), always = new_var(sink, 1, 1);
+    cns_var length = new_var(sink, what == SHORTER ? 2 : 3, what == SHORTER ? 2 : 3);
+    for (uint32_t k = 0; k < n; k++) {
+        /* TWICE: each of half the tasks, as long as a literal is true and as long as it is not. */
+        starts[k] = what == TWICE ? x[k / 2] : x[k];
+        lengths[k] = length;
+        present[k] = what == SOMETIMES ? sometimes
+                     : what == TWICE   ? (k % 2 == 0 ? sometimes : ~sometimes)
+                                       : always;
+    }
+    add(sink, (cns_constraint){
+                  .kind = CNS_DISJUNCTIVE, .v = {starts, lengths, present}, .v_count = {n, n, n}});
+}
+
+/* Seven tasks of length 3 in a span of 20: pairs cannot tell, edge finding does at once; also where
+ * a constraint says something else of them. */
 START_TEST(test_machine_is_too_small) {
+    enum { TASK_COUNT = 7 };
     cns_context *context = support_context();
     cns_solver *solver = new_solver(context);
     const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
-    add_tasks(&sink, 7, 17);
+    cns_var x[TASK_COUNT];
+    add_tasks(&sink, TASK_COUNT, 17, x);
+    if (_i != NOTHING) {
+        add_disjunctive(&sink, x, TASK_COUNT, (stated)_i);
+    }
     ck_assert_uint_eq(count_all(context, solver), 0);
     cns_solver_stats stats;
     cns_solver_get_stats(solver, &stats);
     ck_assert_uint_le(stats.failures, 1);
     cns_solver_destroy(solver);
     support_context_destroy(context);
+}
+END_TEST
+
+/* Propagators of tasks that fit, and of a disjunctive constraint. */
+static uint64_t count_propagators(stated what) {
+    enum { TASK_COUNT = 7 };
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context);
+    const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
+    cns_var x[TASK_COUNT];
+    add_tasks(&sink, TASK_COUNT, 40, x);
+    add_disjunctive(&sink, x, TASK_COUNT, what);
+    bool ready;
+    support_status(context, CNS_OK, cns_solver_prepare(solver, UINT64_MAX, &ready));
+    cns_solver_stats stats;
+    cns_solver_get_stats(solver, &stats);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+    return stats.propagators;
+}
+
+START_TEST(test_stated_machines_are_left_out) {
+    ck_assert_uint_eq(count_propagators(SHORTER), count_propagators(ALL) + 1);
 }
 END_TEST
 
@@ -503,12 +590,13 @@ static cns_status solve_queens(cns_context *context) {
 /* Machines of three tasks each, and disjunctive constraints of other tasks, that are many to
  * compare with each other. */
 START_TEST(test_many_machines_are_looked_at_briefly) {
-    enum { MACHINES = 400, STATED = 100, TASKS_EACH = 1000 };
+    enum { CLIQUES = 400, STATED = 100, TASKS_EACH = 1000 };
     cns_context *context = support_context();
     cns_solver *solver = new_solver(context);
     const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
-    for (uint32_t k = 0; k < MACHINES; k++) {
-        add_tasks(&sink, 3, 60);
+    for (uint32_t k = 0; k < CLIQUES; k++) {
+        cns_var x[3];
+        add_tasks(&sink, 3, 60, x);
     }
     static cns_var start[TASKS_EACH], one[TASKS_EACH];
     for (uint32_t k = 0; k < TASKS_EACH; k++) {
@@ -632,7 +720,8 @@ static uint64_t load_within(uint64_t room) {
     cns_context *context = support_context();
     cns_solver *solver = new_solver(context);
     const solver_random_sink sink = {solver, solver_random_new_var, NULL, solver_random_add, NULL};
-    add_tasks(&sink, 20, 60);
+    cns_var x[20];
+    add_tasks(&sink, 20, 60, x);
     cns_solver_stats stats;
     cns_solver_get_stats(solver, &stats);
     uint64_t limit = stats.memory_peak + room;
@@ -694,11 +783,13 @@ int main(void) {
     tcase_set_timeout(models, 300);
     tcase_add_test(models, test_inequations_agree_with_brute_force);
     tcase_add_test(models, test_ordered_pairs_agree_with_brute_force);
+    tcase_add_test(models, test_stated_pairs_agree_with_brute_force);
     tcase_add_test(models, test_sums_agree_with_brute_force);
     tcase_add_test(models, test_assignments_cost_at_least);
     tcase_add_test(models, test_queens_are_few_propagators);
     tcase_add_test(models, test_pigeons_need_few_conflicts);
-    tcase_add_test(models, test_machine_is_too_small);
+    tcase_add_loop_test(models, test_machine_is_too_small, NOTHING, SAID);
+    tcase_add_test(models, test_stated_machines_are_left_out);
     tcase_add_test(models, test_each_allocation_fails);
     tcase_add_loop_test(models, test_models_load_without, INEQUATIONS, SUMS + 1);
     tcase_add_test(models, test_views_are_made_whole);
