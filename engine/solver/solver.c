@@ -29,7 +29,7 @@ static cns_status open_worker(cns_solver *solver) {
 
 void cns_solver_dismiss(cns_solver *solver) {
     if (solver->team != NULL) {
-        solver->conflicts_gone += cns_team_conflicts(solver->team);
+        cns_team_add_stats(solver->team, &solver->gone);
         cns_team_destroy(solver->team);
         solver->team = NULL;
         /* It may have bounded the objective by a solution that it had not told yet. */
@@ -311,7 +311,7 @@ static cns_status finish(cns_solver *solver, const cns_search *search) {
 
 /* Of all workers, also of those that have gone: it never falls. */
 static uint64_t conflicts(const cns_solver *solver) {
-    return solver->own.state.counters.conflicts + solver->conflicts_gone +
+    return solver->own.state.counters.conflicts + solver->gone.failures +
            (solver->team != NULL ? cns_team_conflicts(solver->team) : 0);
 }
 

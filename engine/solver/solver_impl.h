@@ -50,7 +50,7 @@ struct cns_solver {
     uint64_t began; /* clock of the first step */
     uint64_t setup_time, search_time;
     uint64_t conflicts_before; /* of the limit's period */
-    uint64_t conflicts_gone;   /* of workers that were sent away */
+    cns_solver_stats gone;     /* what workers did that were sent away */
     int64_t *values;           /* of the last solution */
     int64_t *candidate;        /* values that are being judged */
     uint32_t value_count, value_capacity, candidate_capacity;

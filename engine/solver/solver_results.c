@@ -47,14 +47,14 @@ void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
     cns_memory_stats memory;
     cns_context_memory(solver->context, &memory);
     *out = (cns_solver_stats){
-        .nodes = s->counters.decisions,
-        .failures = s->counters.conflicts,
-        .restarts = s->counters.restarts,
-        .propagations = s->counters.propagations,
+        .nodes = s->counters.decisions + solver->gone.nodes,
+        .failures = s->counters.conflicts + solver->gone.failures,
+        .restarts = s->counters.restarts + solver->gone.restarts,
+        .propagations = s->counters.propagations + solver->gone.propagations,
         .solutions = solver->solutions,
-        .ticks = s->ticks,
+        .ticks = s->ticks + solver->gone.ticks,
         .peak_depth = s->counters.peak_depth,
-        .learnt = s->counters.learnt,
+        .learnt = s->counters.learnt + solver->gone.learnt,
         .learnt_now = s->learnt_count,
         .literals = s->bool_count,
         .int_vars = s->int_count > 0 ? s->int_count - 1 : 0, /* one is constant */
@@ -68,6 +68,9 @@ void cns_solver_get_stats(const cns_solver *solver, cns_solver_stats *out) {
         .has_solution = solver->has_solution,
         .proved = solver->complete,
     };
+    if (solver->gone.peak_depth > out->peak_depth) {
+        out->peak_depth = solver->gone.peak_depth;
+    }
     if (solver->team != NULL) {
         cns_team_add_stats(solver->team, out);
     }

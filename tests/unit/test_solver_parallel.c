@@ -828,6 +828,18 @@ START_TEST(test_cancel_and_time_limit) {
 }
 END_TEST
 
+/* No counter of work falls, whoever was sent away between the two looks. */
+static void check_counters(const cns_solver_stats *before, const cns_solver_stats *after) {
+    ck_assert_uint_ge(after->nodes, before->nodes);
+    ck_assert_uint_ge(after->failures, before->failures);
+    ck_assert_uint_ge(after->restarts, before->restarts);
+    ck_assert_uint_ge(after->propagations, before->propagations);
+    ck_assert_uint_ge(after->solutions, before->solutions);
+    ck_assert_uint_ge(after->ticks, before->ticks);
+    ck_assert_uint_ge(after->peak_depth, before->peak_depth);
+    ck_assert_uint_ge(after->learnt, before->learnt);
+}
+
 /* The limit is on the failures of all workers together, also of those that were sent away; a team
  * stops soon when it is reached. */
 START_TEST(test_conflict_limit) {
@@ -862,6 +874,7 @@ START_TEST(test_conflict_limit) {
     ck_assert_int_eq(outcome, CNS_STOPPED);
     cns_solver_stats alone;
     cns_solver_get_stats(s, &alone);
+    check_counters(&together, &alone);
     options.conflict_limit = together.failures + 1000;
     ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_OK);
     do {
@@ -869,7 +882,9 @@ START_TEST(test_conflict_limit) {
     } while (outcome == CNS_SOLUTION);
     ck_assert_int_eq(outcome, CNS_STOPPED);
     uint64_t before = alone.failures;
+    together = alone;
     cns_solver_get_stats(s, &alone);
+    check_counters(&together, &alone);
     ck_assert_uint_ge(alone.failures - before, 1000);
     ck_assert_uint_lt(alone.failures - before, 2000);
     cns_solver_destroy(s);
@@ -968,8 +983,14 @@ START_TEST(test_a_team_may_be_sent_away) {
         for (int k = 0; k < steps && outcome != CNS_COMPLETE; k++) {
             support_status(context, CNS_OK, cns_solver_step(s, 30000, &outcome));
         }
+        cns_solver_stats together, alone;
+        cns_solver_get_stats(s, &together);
         ck_assert_int_eq(cns_solver_set_options(s, NULL), CNS_OK);
+        cns_solver_get_stats(s, &alone);
+        check_counters(&together, &alone);
         ck_assert_int_eq(solve_all(context, s, 0).optimum, optimum);
+        cns_solver_get_stats(s, &alone);
+        check_counters(&together, &alone);
         cns_solver_destroy(s);
     }
     support_context_destroy(context);

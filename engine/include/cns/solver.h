@@ -334,6 +334,8 @@ typedef int (*cns_solver_proof_write)(void *user, const char *text, size_t lengt
 CNS_API cns_status cns_solver_set_proof(cns_solver *solver, cns_solver_proof_write write,
                                         void *user);
 
+/* What counts work (up to `learnt`) is of all workers that there ever were, and never falls; times
+ * begin anew with cns_solver_restart. */
 typedef struct cns_solver_stats {
     uint64_t nodes; /* decisions */
     uint64_t failures;
