@@ -742,8 +742,22 @@ static const struct family {
 
 enum { FAMILIES = sizeof families / sizeof *families };
 
-/* What it takes to state the model, and to load it. */
-static work measure(const struct family *family, size_t n) {
+/* Basic blocks of one run of the first propagator of this name. */
+static uint64_t run_once(cns_state *s, const char *name) {
+    for (uint32_t k = 0; k < s->propagator_count; k++) {
+        cns_propagator *p = s->propagators[k];
+        if (strcmp(p->class->name, name) == 0) {
+            blocks = 0;
+            p->class->propagate(s, p);
+            return blocks;
+        }
+    }
+    return 0;
+}
+
+/* What it takes to state the model, and to load it; to propagate once, where `propagator` is named.
+ */
+static work measure(const struct family *family, size_t n, const char *propagator) {
     memory used = {0, 0};
     cns_allocator allocator = {count_bytes, &used};
     cns_context_config config = {.size = sizeof config, .allocator = &allocator};
@@ -759,6 +773,9 @@ static work measure(const struct family *family, size_t n) {
     ck_assert(ready); /* it has loaded, and does not search */
     ck_assert_msg(!m.solver->own.state.failed, "%s: failed at the root", family->name);
     work done = {blocks, used.peak};
+    if (propagator != NULL) {
+        done.blocks = run_once(&m.solver->own.state, propagator);
+    }
     cns_solver_destroy(m.solver);
     support_context_destroy(context);
     return done;
@@ -766,14 +783,28 @@ static work measure(const struct family *family, size_t n) {
 
 START_TEST(work_grows_with_the_model) {
     const struct family *family = &families[_i];
-    work small = measure(family, family->size);
-    work large = measure(family, TIMES * family->size);
+    work small = measure(family, family->size, NULL);
+    work large = measure(family, TIMES * family->size, NULL);
     double in_blocks = (double)large.blocks / (double)small.blocks;
     double in_bytes = (double)large.bytes / (double)small.bytes;
     ck_assert_uint_gt(small.blocks, 10 * family->size); /* the count works */
     ck_assert_msg(in_blocks <= GROWTH && in_bytes <= MORE_BYTES,
                   "%s: %.1f times the work, %.1f times the bytes, for %d times the model",
                   family->name, in_blocks, in_bytes, (int)TIMES);
+}
+END_TEST
+
+/* Tasks whose lengths are fixed, or are not: one run of edge finding and its like. */
+START_TEST(a_run_grows_with_the_tasks) {
+    const struct family tasks_of[] = {{"disjunctive", disjunctive, 300},
+                                      {"disjunctive of variables", disjunctive_of_variables, 300}};
+    const struct family *family = &tasks_of[_i];
+    work small = measure(family, family->size, "disjunctive");
+    work large = measure(family, TIMES * family->size, "disjunctive");
+    ck_assert_uint_gt(small.blocks, 10 * family->size);
+    ck_assert_msg((double)large.blocks <= GROWTH * (double)small.blocks,
+                  "%s: %llu blocks, and %llu for %d times the tasks", family->name,
+                  (unsigned long long)small.blocks, (unsigned long long)large.blocks, (int)TIMES);
 }
 END_TEST
 
@@ -814,6 +845,7 @@ int main(void) {
     TCase *cases = tcase_create("loading");
     tcase_set_timeout(cases, 300);
     tcase_add_loop_test(cases, work_grows_with_the_model, 0, FAMILIES);
+    tcase_add_loop_test(cases, a_run_grows_with_the_tasks, 0, 2);
     tcase_add_test(cases, arguments_that_repeat_are_kept_once);
     suite_add_tcase(suite, cases);
     return support_run(suite);

@@ -282,23 +282,47 @@ static bool find_edges(cns_state *s, cns_disjunctive *p) {
     return true;
 }
 
-/* Lengths, where no literals state the order: i ends before those start that must come after. */
+/* By task, the earliest of the latest starts of the others that cannot come before it: that end
+ * after its latest start. In the orders that detected precedences have left, these are more and
+ * more of the tasks for tasks that start earlier and earlier. */
+static void find_limits(cns_state *s, cns_disjunctive *p) {
+    const cns_frame *f = &p->now;
+    const uint32_t *by_ect = p->by_ect[0];
+    uint32_t k = p->count, first = UINT32_MAX;
+    int64_t least = INT64_MAX, second = INT64_MAX;
+    s->ticks += 2 * (uint64_t)p->count;
+    for (uint32_t n = p->count; n-- > 0;) {
+        uint32_t i = p->by_lst[0][n];
+        for (; k > 0 && cns_frame_ect(f, by_ect[k - 1]) > f->lst[i]; k--) {
+            uint32_t j = by_ect[k - 1];
+            if (!is_present(s, p, j) || f->lst[j] >= second) {
+                continue;
+            }
+            bool earliest = f->lst[j] < least;
+            second = earliest ? least : f->lst[j];
+            least = earliest ? f->lst[j] : least;
+            first = earliest ? j : first;
+        }
+        p->limit[i] = first == i ? second : least;
+    }
+}
+
+/* Lengths, where no literals state the order: i ends before those start that must come after. Only
+ * forwards, behind detected precedences. */
 static bool shorten(cns_state *s, cns_disjunctive *p) {
     const cns_frame *f = &p->now;
-    for (uint32_t i = 0; i < p->count; i++) {
+    bool found = false;
+    for (uint32_t i = 0; i < p->count && !p->stale; i++) {
         const cns_view duration = p->tasks[i].duration;
         if (cns_view_fixed(s, duration) || !is_present(s, p, i)) {
             continue;
         }
-        s->ticks += p->count;
-        int64_t next = INT64_MAX;
-        for (uint32_t j = 0; j < p->count; j++) {
-            if (j != i && is_present(s, p, j) && cns_frame_ect(f, j) > f->lst[i] &&
-                f->lst[j] < next) {
-                next = f->lst[j];
-            }
+        if (!found) {
+            find_limits(s, p);
+            found = true;
         }
-        if (next == INT64_MAX || next - f->est[i] >= cns_view_high(s, duration) || p->stale) {
+        int64_t next = p->limit[i];
+        if (next == INT64_MAX || next - f->est[i] >= cns_view_high(s, duration)) {
             continue;
         }
         p->stale = p->entangled;
@@ -374,7 +398,7 @@ static cns_disjunctive *create(cns_state *state, cns_post post, const cns_task *
     size_t nodes = 2 * (size_t)cns_theta_leaves(n);
     size_t matrix = before == NULL ? 0 : (size_t)n * n * sizeof *before;
     size_t size = CNS_CARVED(sizeof(cns_disjunctive)) + CNS_CARVED(n * sizeof *tasks) +
-                  7 * CNS_CARVED(n * sizeof(int64_t)) + 10 * CNS_CARVED(n * sizeof(uint32_t)) +
+                  8 * CNS_CARVED(n * sizeof(int64_t)) + 10 * CNS_CARVED(n * sizeof(uint32_t)) +
                   CNS_CARVED(nodes * sizeof(cns_theta)) + CNS_CARVED(nodes * sizeof(cns_lambda)) +
                   CNS_CARVED(matrix);
     bool entangled = cns_tasks_entangled(state, tasks, n, cns_view_constant(0));
@@ -396,6 +420,7 @@ static cns_disjunctive *create(cns_state *state, cns_post post, const cns_task *
     carve_frame(&c, n, &p->now);
     carve_frame(&c, n, &p->then);
     p->key = cns_carve(&c, n * sizeof(int64_t));
+    p->limit = cns_carve(&c, n * sizeof(int64_t));
     for (unsigned k = 0; k < 2; k++) {
         p->by_est[k] = carve_numbers(&c, n);
         p->by_ect[k] = carve_numbers(&c, n);

@@ -19,6 +19,7 @@ typedef struct cns_disjunctive {
     uint32_t *by_est[2]; /* tasks in ascending order, by direction of time */
     uint32_t *by_ect[2], *by_lst[2], *by_lct[2];
     int64_t *key;
+    int64_t *limit;   /* by task: what the rule of durations finds */
     uint32_t *leaf;   /* by task: its place in by_est */
     uint32_t *chosen; /* for explanations */
     cns_theta_tree tree;
