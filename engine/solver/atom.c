@@ -522,6 +522,7 @@ void cns_reclaim_atoms(cns_state *s) {
         s->kind[n] = CNS_BOOL_FREE;
         s->value[2 * n] = 1; /* never chosen */
         s->value[2 * n + 1] = -1;
+        s->position[n] = 0;
         s->atoms[n].next = s->free_bools;
         s->free_bools = n;
     }
