@@ -51,14 +51,16 @@ static cns_var check_var(lua_State *L, int arg) {
     return (cns_var)lcns_check_range(L, arg, INT32_MIN, INT32_MAX);
 }
 
-/* One of `names`, by number; NULL entries have no name. Raises with all of them. */
-static int check_choice(lua_State *L, int arg, const char *const *names, int count) {
-    const char *text = luaL_checkstring(L, arg);
-    for (int k = 0; k < count; k++) {
-        if (names[k] && strcmp(names[k], text) == 0) {
-            return k;
-        }
+static int find_choice(const char *text, const char *const *names, int count) {
+    int k = 0;
+    while (k < count && strcmp(names[k], text) != 0) {
+        k++;
     }
+    return k;
+}
+
+/* Pushes "first, second, third". */
+static const char *push_choices(lua_State *L, const char *const *names, int count) {
     luaL_Buffer b;
     luaL_buffinit(L, &b);
     for (int k = 0; k < count; k++) {
@@ -66,8 +68,18 @@ static int check_choice(lua_State *L, int arg, const char *const *names, int cou
         luaL_addstring(&b, names[k]);
     }
     luaL_pushresult(&b);
-    return luaL_argerror(L, arg,
-                         lua_pushfstring(L, "'%s', expected %s", text, lua_tostring(L, -1)));
+    return lua_tostring(L, -1);
+}
+
+/* One of `names`, by number. Raises with all of them. */
+static int check_choice(lua_State *L, int arg, const char *const *names, int count) {
+    const char *text = luaL_checkstring(L, arg);
+    int choice = find_choice(text, names, count);
+    if (choice == count) {
+        const char *expected = push_choices(L, names, count);
+        luaL_argerror(L, arg, lua_pushfstring(L, "'%s', expected %s", text, expected));
+    }
+    return choice;
 }
 
 /* The elements of the list at `index`, all integers in low..high, read without metamethods. `what`
@@ -302,7 +314,13 @@ static int solver_hint(lua_State *L) {
 static int option_choice(lua_State *L, const char *key, const char *const *names, int count) {
     int choice = 0;
     if (lcns_option_push(L, 2, key)) {
-        choice = check_choice(L, lua_gettop(L), names, count);
+        choice =
+            lua_type(L, -1) == LUA_TSTRING ? find_choice(lua_tostring(L, -1), names, count) : count;
+        if (choice == count) {
+            const char *expected = push_choices(L, names, count);
+            lua_insert(L, -2);
+            lcns_option_fail(L, 2, key, expected);
+        }
     }
     lua_pop(L, 1);
     return choice;

@@ -45,6 +45,20 @@ local function check_options(options, known, what)
     return options
 end
 
+-- Does what changes the engine's side; when that fails half-way, the engine's side is made anew
+-- from what the model holds before it is used next. `relation`: what is posted, if anything.
+local function attempt_post(self, relation, fn, ...)
+    local ok, message = pcall(fn, ...)
+    if not ok then
+        self.program = nil
+        expression.fail_as(tostring(message), relation)
+    end
+end
+
+local function attempt(self, fn, ...)
+    attempt_post(self, nil, fn, ...)
+end
+
 ---A new, empty model.
 ---@param options {seed: integer?, memory: integer|string|nil}?
 ---@return cns.solver.model
@@ -55,7 +69,7 @@ function solver.model(options)
         variables = {}, posts = {}, phases = {}, hints = {}, unnamed = 0,
         goal = "satisfy",
     }, model)
-    self.program = program.new(self.options)
+    attempt(self, function() self.program = program.new(self.options) end)
     return self
 end
 
@@ -78,19 +92,6 @@ local function check_model(self)
         fail("a model is needed, got %s: write model:f(...), with a colon", describe(self))
     end
     if self.closed then fail("the model is closed") end
-end
-
--- Does what changes the engine's side; when that fails half-way, the engine's side is made anew
--- from what the model holds before it is used next.
-local function attempt(self, fn, ...)
-    local ok, message = pcall(fn, ...)
-    if not ok then
-        self.program = nil
-        -- Positions and functions of these files say nothing to the caller.
-        message = tostring(message):gsub("^[^\n:]*cns/solver[%w_/]*%.lua:%d+: ", "")
-            :gsub("^bad argument #%d+ to '[%w_]*' %((.*)%)$", "%1")
-        fail("%s", message)
-    end
 end
 
 local function build(self)
@@ -252,7 +253,7 @@ function model:post(relation, name)
     if name ~= nil and type(name) ~= "string" then
         fail("name: a string is needed, got %s", describe(name))
     end
-    attempt(self, post_one, p, entry)
+    attempt_post(self, entry.relation, post_one, p, entry)
     self.posts[#self.posts + 1] = entry
     changed(self)
     return relation
@@ -468,7 +469,7 @@ function model:explain(options)
         return nil, solution and "feasible" or status
     end
     local out, at = setmetatable({}, run.explanation), {}
-    for k, name in ipairs(core) do
+    for k, name in ipairs(core or {}) do -- none: nothing had a name
         out[k] = {name = name, relations = {}}
         at[name] = out[k]
     end

@@ -33,14 +33,16 @@ local function of_list(op, values, extra)
     return make(extra)
 end
 
----The sum of a list; of coefs[k] * values[k] with a list of integers.
+---The sum of a list; of coefs[k] * values[k] with a list of integers. Even of nothing it is an
+---expression, so that it can be compared.
 function functions.sum(values, coefs)
     local list = integers(values, "sum")
     local factors = coefs and numbers(coefs, "coefficients")
     if factors and #factors ~= #list then
         fail("sum: %d coefficients for %d elements", #factors, #list)
     end
-    return expression.sum(list, factors)
+    local sum = expression.sum(list, factors)
+    return is_node(sum) and sum or make {op = "sum", items = {}, coefs = {}, k = sum}
 end
 
 function functions.abs(a)
@@ -566,9 +568,24 @@ end
 ---------------------------------------------------------------------------------------------------
 -- Lists of variables with methods
 
+-- Methods are found; an expression as an index gets a hint.
+local function methods_of(class)
+    return function(_, key)
+        if is_node(key) then
+            fail("an index that is an expression, %s: write list:at(index)", tostring(key))
+        end
+        return class[key]
+    end
+end
+
 ---@class cns.array
 local array = {__name = "cns.array"}
-array.__index = array
+array.__index = methods_of(array)
+
+function array:__tostring()
+    local name = rawget(self, "name")
+    return ("cns.array %sof %d"):format(name and name .. " " or "", #self)
+end
 
 for _, name in ipairs {"sum", "min", "max", "arg_min", "arg_max", "nvalue", "count", "among", "all",
     "any", "sum_of_products"} do
@@ -583,7 +600,7 @@ function array:at(index) return functions.element(self, index, rawget(self, "nam
 
 ---@class cns.matrix
 local matrix = {__name = "cns.matrix"}
-matrix.__index = matrix
+matrix.__index = methods_of(matrix)
 
 function matrix:row(r) return self[number(r, "row", 1, #self)] end
 

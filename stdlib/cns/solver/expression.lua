@@ -16,6 +16,11 @@ local methods = {}
 node.__index = methods
 expression.methods = methods
 
+local function is_node(value)
+    return getmetatable(value) == node
+end
+expression.is_node = is_node
+
 ---------------------------------------------------------------------------------------------------
 -- Errors: they name the line of the caller, which is the first that is not in these files
 
@@ -29,37 +34,52 @@ function expression.own_file()
 end
 expression.own_file()
 
-local function fail(format, ...)
-    local message, level = format:format(...), 2
+-- The level of the caller's line, as error() takes it, for a function that asks.
+local function blamed()
+    local level = 3
     if debug and debug.getinfo then
         while true do
             local info = debug.getinfo(level, "S")
-            if not info then break end
-            if info.what ~= "C" and not own[info.source] then break end
+            if not info or info.what ~= "C" and not own[info.source] then break end
             level = level + 1
         end
     end
-    error(message, level)
+    return level - 1
+end
+
+local function fail(format, ...)
+    error(format:format(...), blamed())
 end
 expression.fail = fail
+
+---Raises what was caught: with the caller's position, once, and without those of these files, which
+---say nothing to the caller. What the engine says comes with the relation that was posted, if any.
+function expression.fail_as(message, relation)
+    local level = blamed()
+    local info = debug and debug.getinfo and debug.getinfo(level, "Sl")
+    local position = info and ("%s:%d: "):format(info.short_src, info.currentline)
+    if position and message:sub(1, #position) == position then error(message, 0) end
+    message = message:gsub("^[^\n:]*cns/solver[%w_/]*%.lua:%d+: ", "")
+        :gsub("^bad argument #%d+ to '[%w_]*' %((.*)%)$", "%1")
+    error(is_node(relation) and ("%s: %s"):format(message, relation) or message, level)
+end
 
 local function describe(value)
     if type(value) == "string" then
         return ("%q"):format(#value > 40 and value:sub(1, 40) .. "..." or value)
     elseif type(value) == "number" or type(value) == "boolean" or value == nil then
         return tostring(value)
+    elseif is_node(value) then
+        return "the expression " .. tostring(value)
     end
-    return "a " .. type(value)
+    local mt = getmetatable(value)
+    local name = type(mt) == "table" and rawget(mt, "__name")
+    return "a " .. (type(name) == "string" and name or type(value))
 end
 expression.describe = describe
 
 ---------------------------------------------------------------------------------------------------
 -- What may stand where
-
-local function is_node(value)
-    return getmetatable(value) == node
-end
-expression.is_node = is_node
 
 local function make(fields)
     return setmetatable(fields, node)

@@ -23,7 +23,8 @@ local function worth(self, key)
         return value
     elseif type(key) == "table" then
         if getmetatable(key) and not constraints.is_list(key) then
-            fail("a solution holds values of variables, expressions and lists of them")
+            fail("a solution holds values of variables, expressions and lists of them, got %s",
+                expression.describe(key))
         end
         local out = {}
         for k = 1, #key do out[k] = worth(self, key[k]) end
@@ -33,7 +34,12 @@ local function worth(self, key)
 end
 
 function solution.__index(self, key)
-    if type(key) == "string" then return solution_methods[key] end
+    if type(key) == "string" then
+        if not solution_methods[key] and key ~= "objective" then
+            fail("a solution has no field %q: values are read by variable, as in solution[x]", key)
+        end
+        return solution_methods[key]
+    end
     return worth(self, key)
 end
 
