@@ -174,17 +174,17 @@ static bool resize_text(fzn_reader *r, size_t capacity) {
     return true;
 }
 
-static cns_status refuse(fzn_reader *r, cns_status status, const char *path, const char *why) {
+static cns_status refuse(fzn_reader *r, cns_status status, const char *why) {
     r->status = status;
-    snprintf(r->message, sizeof r->message, "%s%s%s", path, *path ? ": " : "", why);
+    snprintf(r->message, sizeof r->message, "%s", why);
     return status;
 }
 
 /* Until a read gives nothing: a pipe has no size, and a file may grow. */
-static cns_status read_all(fzn_reader *r, int file, const char *path) {
+static cns_status read_all(fzn_reader *r, int file) {
     struct stat about;
     if (fstat(file, &about) != 0) {
-        return refuse(r, CNS_E_IO, path, strerror(errno));
+        return refuse(r, CNS_E_IO, strerror(errno));
     }
     size_t expected = S_ISREG(about.st_mode) ? (size_t)about.st_size : 1 << 16;
     if (expected > SIZE_MAX / 4 || !resize_text(r, expected + 1 + FZN_PADDING)) {
@@ -204,7 +204,7 @@ static cns_status read_all(fzn_reader *r, int file, const char *path) {
         } else if (got > 0) {
             size += (size_t)got;
         } else if (errno != EINTR) {
-            return refuse(r, CNS_E_IO, path, strerror(errno));
+            return refuse(r, CNS_E_IO, strerror(errno));
         }
     }
 }
@@ -214,13 +214,13 @@ cns_status fzn_reader_load(fzn_reader *r, const char *path) {
         return r->status;
     }
     if (r->stage != FZN_EMPTY) {
-        return refuse(r, CNS_E_INVALID, "", "a reader takes one text");
+        return refuse(r, CNS_E_INVALID, "a reader takes one text");
     }
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
-        return refuse(r, CNS_E_IO, path, strerror(errno));
+        return refuse(r, CNS_E_IO, strerror(errno));
     }
-    cns_status status = read_all(r, file, path);
+    cns_status status = read_all(r, file);
     close(file);
     return status;
 }
@@ -230,7 +230,7 @@ cns_status fzn_reader_set_text(fzn_reader *r, const void *bytes, size_t size) {
         return r->status;
     }
     if (r->stage != FZN_EMPTY) {
-        return refuse(r, CNS_E_INVALID, "", "a reader takes one text");
+        return refuse(r, CNS_E_INVALID, "a reader takes one text");
     }
     if (size > SIZE_MAX / 4 || !resize_text(r, size + FZN_PADDING)) {
         return fzn_out_of_memory(r), r->status;

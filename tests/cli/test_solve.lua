@@ -360,8 +360,9 @@ test("lost output", function()
 end)
 
 test("files that cannot be read", function()
-    expect(solve("", folder .. "/missing.fzn"), 1, "", "No such file")
-    expect(solve("", folder .. "/missing.cnf"), 1, "", "No such file")
+    for _, name in ipairs {folder .. "/missing.fzn", folder .. "/missing.cnf"} do
+        expect(solve("", name), 1, "", ("cnsengine: %s: No such file"):format(name))
+    end
     expect(solve("", folder), 1, "")
 end)
 

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE /* open_memstream, mkstemp */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -662,7 +663,7 @@ START_TEST(files_are_read_whole) {
     for (size_t i = 0; i < COUNT(bad); i++) {
         ck_assert_int_eq(fzn_reader_create(context, NULL, &r), CNS_OK);
         ck_assert_int_eq(fzn_reader_load(r, bad[i]), CNS_E_IO);
-        ck_assert_msg(strncmp(fzn_message(r), bad[i], strlen(bad[i])) == 0, "%s", fzn_message(r));
+        ck_assert_str_eq(fzn_message(r), strerror(i == 0 ? ENOENT : EISDIR));
         ck_assert_int_eq(fzn_read_declarations(r), CNS_E_IO);
         fzn_reader_destroy(r);
     }
