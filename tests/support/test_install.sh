@@ -54,6 +54,16 @@ expect "luajit" $digest "$(luajit -e 'print(require"cns".hash.blake3("abc"))')"
 expect "the command" $digest "$(printf abc | "$prefix/bin/cnsengine" hash -)"
 printf 'print(require("cns.stats") ~= nil)\n' >"$work/uses_stdlib.lua"
 expect "the command's stdlib" true "$("$prefix/bin/cnsengine" run "$work/uses_stdlib.lua")"
+printf 'var 1..3: x :: output_var;\nsolve maximize x;\n' >"$work/model.fzn"
+expect "the solver" "x = 3;" "$("$prefix/bin/cnsengine" solve "$work/model.fzn")"
+printf 'print(require("cns.solver").model():solve())\n' >"$work/model.lua"
+expect "the solver from Lua" satisfied "$("$prefix/bin/cnsengine" run "$work/model.lua")"
+if command -v minizinc >/dev/null; then # a global of the solver's own library
+    printf 'include "globals.mzn"; array [1..3] of var 1..3: x;
+constraint alldifferent(x) /\\ circuit(x) /\\ x[1] > 2; solve satisfy;\n' >"$work/model.mzn"
+    expect "the solver from MiniZinc" "[3, 1, 2]" \
+        "$(MZN_SOLVER_PATH=$prefix/share/minizinc/solvers minizinc --solver cnsengine "$work/model.mzn")"
+fi
 test -f "$prefix/share/man/man1/cnsengine.1" || {
     echo "install: the man page is missing" >&2
     exit 1
