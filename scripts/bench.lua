@@ -571,14 +571,16 @@ local rows = {
     end},
     {"sudoku", sudoku_row}, {"job shop", jobshop_row},
 }
-local found = false
-for _, row in ipairs(rows) do
+local found, names = false, {}
+for k, row in ipairs(rows) do
+    names[k] = row[1]
     if row[1]:find(only, 1, true) then
         found = true
         row[2](result)
     end
 end
 if not found then
-    error(("--set only=%s: no row has this in its name"):format(only), 0)
+    error(("--set only=%s: no row has this in its name: there are %s"):format(only,
+        table.concat(names, ", ")), 0)
 end
 report.finish(result:result())
