@@ -70,7 +70,11 @@ end
 local makespan = solver.max(ends)
 model:minimize(makespan)
 
-local solution, status = model:solve {time = host.param("seconds", 60.0)}
+local solution, status = model:solve {time = host.param("seconds", 60.0), progress = function(now)
+    host.status(("%s: length %s, at least %d; %d failures"):format(name, now.objective or "?",
+        now.bound, now.failures))
+end}
+host.status()
 assert(solution, status)
 
 -- The schedule holds.

@@ -54,7 +54,11 @@ for k, wish in ipairs(wishes) do granted[k] = shift[wish[1]][wish[2]]:eq(number[
 local spread = solver.max(load) - solver.min(load)
 model:maximize(10 * solver.sum(granted) - 2 * spread)
 
-local solution, status = model:solve {time = host.param("seconds", 10.0)}
+local solution, status = model:solve {time = host.param("seconds", 10.0), progress = function(now)
+    host.status(("roster: worth %s of at most %d; %d failures"):format(now.objective or "?",
+        now.bound, now.failures))
+end}
+host.status()
 assert(solution, status)
 
 print("           Mo Tu We Th Fr Sa Su Mo Tu We Th Fr Sa Su   days nights")
