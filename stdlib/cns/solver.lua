@@ -427,6 +427,7 @@ end
 ---@return boolean?, cns.solution|string|nil
 function model:unique(solution, options)
     ready(self)
+    if type(options) == "string" then options = nil end -- unique(solve()): how that ended
     options = check_options(options, " time conflicts strategy ", "unique")
     if not run.is_solution(solution) then
         fail("unique: a solution is needed, got %s", describe(solution))

@@ -853,6 +853,7 @@ local function searches(test)
         free:maximize(a)
         t.equal(free:unique((free:solve())), true)
         t.raises("a solution is needed", free.unique, free, 3)
+        t.equal(free:unique(free:solve()), true)
     end)
 
     test("intervals", function(t)
