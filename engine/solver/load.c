@@ -430,19 +430,23 @@ static bool is_definition(cns_loader *l, const cns_model_constraint *c) {
 typedef enum stage {
     STAGE_ALIASES,
     STAGE_DEFINITIONS,
-    STAGE_FIND, /* what is in all together, at once */
+    STAGE_LOOK, /* at what may be in all together */
+    STAGE_FIND, /* it, in parts */
     STAGE_POST,
-    STAGE_TOGETHER, /* the same */
+    STAGE_GROUPS,   /* group by group of what was found */
+    STAGE_ORDERS,   /* constraint by constraint: looks again */
+    STAGE_MACHINES, /* in parts */
     STAGE_OUTPUTS,  /* variable by variable */
     STAGE_END
 } stage;
 
 struct cns_load_batch {
     stage stage;
-    uint32_t next; /* constraint or variable that the stage goes on with */
+    uint32_t next; /* constraint, variable or group that the stage goes on with */
     cns_batch batch;
     cns_differ differ;
     cns_exactly exactly;
+    cns_machines machines;
 };
 
 static void end_batch(cns_loader *l) {
@@ -454,6 +458,7 @@ static void end_batch(cns_loader *l) {
     l->exactly = NULL;
     cns_exactly_deinit(&p->exactly, l->state);
     cns_differ_deinit(&p->differ, l->state);
+    cns_machines_deinit(&p->machines);
     cns_context_free(context, p->batch.fate, p->batch.count, CNS_ALIGN_DEFAULT);
     cns_context_free(context, p, sizeof *p, CNS_ALIGN_DEFAULT);
     l->loading = NULL;
@@ -498,8 +503,20 @@ static void post(cns_loader *l, uint32_t index) {
     s->active_origin = UINT32_MAX;
 }
 
-/* One step of a stage, for constraint or variable `k`; returns about what it cost. */
-static uint64_t take_step(cns_loader *l, struct cns_load_batch *p, uint32_t k) {
+/* What is in all constraints together; once more where a part of it is left. */
+static void find(cns_loader *l, struct cns_load_batch *p, cns_piece *piece) {
+    cns_part part = cns_differ_find(&p->differ, &p->batch, piece);
+    part = part == CNS_PART_DONE ? cns_exactly_find(&p->exactly, &p->batch, piece) : part;
+    p->next -= part == CNS_PART_LEFT;
+    l->exactly = part == CNS_PART_DONE && p->exactly.count > 0 ? &p->exactly : NULL;
+}
+
+static void find_machines(struct cns_load_batch *p, cns_piece *piece) {
+    p->next -= cns_machines_find(&p->machines, &p->batch, piece) == CNS_PART_LEFT;
+}
+
+/* One step of a stage, for constraint, variable or group `k`; returns about what it cost. */
+static uint64_t take_step(cns_loader *l, struct cns_load_batch *p, uint32_t k, cns_piece *piece) {
     const cns_model *m = l->model;
     const cns_batch *b = &p->batch;
     switch (p->stage) {
@@ -511,23 +528,30 @@ static uint64_t take_step(cns_loader *l, struct cns_load_batch *p, uint32_t k) {
             b->fate[k] = CNS_FATE_DONE;
         }
         return 1;
+    case STAGE_LOOK:
+        cns_differ_look(&p->differ, b, k, piece);
+        cns_exactly_look(&p->exactly, b, k);
+        return 1;
     case STAGE_FIND:
-        if (cns_differ_find(&p->differ, b) && cns_exactly_find(&p->exactly, b)) {
-            l->exactly = p->exactly.count > 0 ? &p->exactly : NULL;
-        }
-        return b->count;
+        find(l, p, piece);
+        return 0;
     case STAGE_POST:
         if (b->fate[k] != CNS_FATE_POST) {
+            piece->looks++;
             return 0;
         }
         post(l, b->first + k);
         return LOAD_TICKS * (uint64_t)size_of(&m->constraints[b->first + k]);
-    case STAGE_TOGETHER:
-        if (cns_differ_post(&p->differ, b)) {
-            cns_presolve_machines(b);
-        }
+    case STAGE_GROUPS:
+        cns_differ_post(&p->differ, b, k, piece);
+        return 0;
+    case STAGE_ORDERS:
+        cns_machines_look(&p->machines, b, k);
+        return 1;
+    case STAGE_MACHINES:
         l->exactly = NULL;
-        return b->count;
+        find_machines(p, piece);
+        return 0;
     default:
         if (!m->any_output || m->variables[k].output) {
             load_root(l, resolve(l, (cns_var)k).root, true);
@@ -537,13 +561,21 @@ static uint64_t take_step(cns_loader *l, struct cns_load_batch *p, uint32_t k) {
 }
 
 static uint32_t steps_of(const cns_loader *l, const struct cns_load_batch *p) {
-    return p->stage == STAGE_FIND || p->stage == STAGE_TOGETHER ? 1
-           : p->stage == STAGE_OUTPUTS                          ? l->variable_count
-                                                                : p->batch.count;
+    switch (p->stage) {
+    case STAGE_FIND:
+    case STAGE_MACHINES:
+        return 1;
+    case STAGE_GROUPS:
+        return p->differ.cliques.count;
+    case STAGE_OUTPUTS:
+        return l->variable_count;
+    default:
+        return p->batch.count;
+    }
 }
 
-/* Until the batch is done, or the ticks are; false: the latter. */
-static bool run_batch(cns_loader *l, uint64_t ticks_end) {
+/* Until the batch is done, or the piece is over; false: the latter. */
+static bool run_batch(cns_loader *l, cns_piece *piece) {
     cns_state *s = l->state;
     struct cns_load_batch *p = l->loading;
     while (p->stage != STAGE_END) {
@@ -555,10 +587,10 @@ static bool run_batch(cns_loader *l, uint64_t ticks_end) {
         if (!cns_poll(s) || s->status != CNS_OK || s->failed) {
             return true;
         }
-        if (s->ticks >= ticks_end) {
+        if (cns_piece_is_over(piece, s)) {
             return false;
         }
-        uint64_t cost = take_step(l, p, p->next++);
+        uint64_t cost = take_step(l, p, p->next++, piece);
         s->ticks += cost;
         l->ticks += cost;
     }
@@ -573,13 +605,13 @@ static bool is_up_to_date(const cns_loader *l) {
 cns_status cns_load_some(cns_loader *l, uint64_t ticks, bool *done) {
     cns_state *s = l->state;
     CNS_ASSERT(s->level == 0);
-    uint64_t end = ticks < UINT64_MAX - s->ticks ? s->ticks + ticks : UINT64_MAX;
+    cns_piece piece = {ticks < UINT64_MAX - s->ticks ? s->ticks + ticks : UINT64_MAX, 0};
     *done = false;
     do {
         if (l->loading == NULL && !begin_batch(l)) {
             return s->status;
         }
-        if (!run_batch(l, end)) {
+        if (!run_batch(l, &piece)) {
             return CNS_OK;
         }
         end_batch(l);

@@ -54,7 +54,7 @@ void cns_loader_deinit(cns_loader *loader);
  * the model turns out infeasible (state->failed). */
 cns_status cns_load(cns_loader *loader);
 /* The same in pieces of about `ticks`, at least a constraint each, until *done. The model may grow
- * in between. What presolve does with all constraints together is one piece. */
+ * in between. */
 cns_status cns_load_some(cns_loader *loader, uint64_t ticks, bool *done);
 
 /* What a variable (or ~b) is of its root. */

@@ -6,8 +6,10 @@
  * meaning: no solution is lost or gained, and no variable is removed. So it holds as well for all
  * solutions, under assumptions, with hints and search phases, and for constraints that come later.
  * What follows from several constraints is no lemma of one of them: nothing of it is done while a
- * proof is written. The work is bounded by the number of constraints, and polled. Where memory, or
- * the solver's share of it, gives out, the model is loaded without what was not found yet.
+ * proof is written. The work is bounded by the number of constraints, polled, and cut into pieces:
+ * first each constraint is looked at, then what is in them all is found, a part at a time. Where
+ * memory, or the solver's share of it, gives out, the model is loaded without what was not found
+ * yet.
  */
 #ifndef CNS_SOLVER_PRESOLVE_H
 #define CNS_SOLVER_PRESOLVE_H
@@ -28,19 +30,31 @@ typedef struct cns_batch {
 typedef struct cns_differ {
     cns_clique_edges edges;
     cns_cliques cliques;
+    cns_clique_finder *finder; /* NULL: it has not begun, or is over */
+    uint32_t members;          /* those in front of it were posted */
+    bool over;                 /* there is nothing more to be found */
 } cns_differ;
 
-/* Before constraints are posted: those that are stated together are done. False: a limit was
- * reached. */
-bool cns_differ_find(cns_differ *differ, const cns_batch *batch);
-/* After they were: posts the groups. False: a limit was reached, or memory gave out for what the
+/* Before constraints are posted: looks at constraint `k`, then finds those that are stated
+ * together, which are done. False, failed: a limit was reached. */
+bool cns_differ_look(cns_differ *differ, const cns_batch *batch, uint32_t k, cns_piece *piece);
+cns_part cns_differ_find(cns_differ *differ, const cns_batch *batch, cns_piece *piece);
+/* After they were: posts group `k`. False: a limit was reached, or memory gave out for what the
  * model says. */
-bool cns_differ_post(cns_differ *differ, const cns_batch *batch);
+bool cns_differ_post(cns_differ *differ, const cns_batch *batch, uint32_t k, cns_piece *piece);
 void cns_differ_deinit(cns_differ *differ, cns_state *state);
 
-/* After constraints were posted: tasks of which each two are in one order or the other, by a clause
- * of two literals that imply precedences, are on a machine for one task at a time. False: a limit
- * was reached, or the model is infeasible. */
-bool cns_presolve_machines(const cns_batch *batch);
+/* Tasks of which each two are in one order or the other, by a clause of two literals that imply
+ * precedences, are on a machine for one task at a time. */
+typedef struct cns_machines {
+    uint32_t precedences, choices;     /* how many there are */
+    struct cns_machine_finder *finder; /* NULL: it has not begun, or is over */
+} cns_machines;
+
+/* After constraints were posted: looks at constraint `k`, then finds machines and posts them.
+ * Failed: a limit was reached, or the model is infeasible. */
+void cns_machines_look(cns_machines *machines, const cns_batch *batch, uint32_t k);
+cns_part cns_machines_find(cns_machines *machines, const cns_batch *batch, cns_piece *piece);
+void cns_machines_deinit(cns_machines *machines);
 
 #endif

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define HALL_MAX 100
-#define TO_SPARE 8 /* one value for so many views is hardly more */
+#define TO_SPARE 8   /* one value for so many views is hardly more */
+#define EDGE_LOOKS 4 /* what an inequation is worth, about */
 
 /* The two terms of an inequation that are not fixed; false: there are not two, or its literals are
  * better off as clauses. */
@@ -71,35 +72,42 @@ static bool add_edge(cns_differ *d, const cns_batch *b, uint32_t k) {
     return cns_clique_edge_add(s, &d->edges, edge);
 }
 
-static bool find(cns_differ *d, const cns_batch *b) {
-    cns_state *s = b->loader->state;
-    const cns_model_constraint *constraints = b->loader->model->constraints + b->first;
-    for (uint32_t k = 0; k < b->count && s->status == CNS_OK; k++) {
-        if (constraints[k].kind == CNS_LINEAR_NE && constraints[k].condition == CNS_ALWAYS &&
-            b->fate[k] == CNS_FATE_POST && (!add_edge(d, b, k) || !cns_poll(s))) {
-            return false;
-        }
-    }
-    return cns_cliques_find(s, &d->edges, s->int_count, &d->cliques);
+/* Memory gave out, or a limit was reached: the pairs are posted one by one. */
+static bool give_up(cns_differ *d, cns_state *s) {
+    cns_differ_deinit(d, s);
+    memset(d, 0, sizeof *d);
+    d->over = true;
+    return cns_do_without(s);
 }
 
-bool cns_differ_find(cns_differ *d, const cns_batch *b) {
+bool cns_differ_look(cns_differ *d, const cns_batch *b, uint32_t k, cns_piece *piece) {
     cns_state *s = b->loader->state;
-    memset(d, 0, sizeof *d);
-    if (s->proof != NULL) {
-        return true;
+    const cns_model_constraint *c = &b->loader->model->constraints[b->first + k];
+    bool fits = c->kind == CNS_LINEAR_NE && c->condition == CNS_ALWAYS &&
+                b->fate[k] == CNS_FATE_POST && s->proof == NULL && !d->over;
+    piece->looks += fits ? EDGE_LOOKS : 0;
+    return !fits || add_edge(d, b, k) || give_up(d, s);
+}
+
+cns_part cns_differ_find(cns_differ *d, const cns_batch *b, cns_piece *piece) {
+    cns_state *s = b->loader->state;
+    cns_part part = CNS_PART_DONE;
+    if (!d->over && d->edges.count > 0) {
+        part = cns_cliques_find(s, &d->finder, &d->edges, s->int_count, &d->cliques, piece);
     }
-    if (!find(d, b)) {
-        cns_differ_deinit(d, s); /* the pairs are posted one by one */
-        memset(d, 0, sizeof *d);
-        return cns_do_without(s);
+    if (part == CNS_PART_LEFT || d->over) {
+        return part;
     }
+    if (part == CNS_PART_FAILED) {
+        return give_up(d, s) ? CNS_PART_DONE : CNS_PART_FAILED;
+    }
+    d->over = true;
     for (uint32_t k = 0; k < d->edges.count; k++) {
         if (d->edges.data[k].covered) {
             b->fate[d->edges.data[k].label] = CNS_FATE_DONE;
         }
     }
-    return true;
+    return part;
 }
 
 /* Hall intervals are sought in groups that are not too large, where there are hardly more values
@@ -118,32 +126,32 @@ static void post_group(cns_state *s, cns_post post, cns_views x) {
     }
 }
 
-bool cns_differ_post(cns_differ *d, const cns_batch *b) {
+bool cns_differ_post(cns_differ *d, const cns_batch *b, uint32_t k, cns_piece *piece) {
     cns_state *s = b->loader->state;
-    uint32_t begin = 0;
-    for (uint32_t k = 0; k < d->cliques.count && cns_poll(s) && s->status == CNS_OK; k++) {
-        uint32_t count = d->cliques.ends[k] - begin;
-        const cns_clique_member *members = d->cliques.members + begin;
-        size_t size = count * sizeof(cns_view);
-        cns_view *views = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
-        if (views == NULL) {
-            s->status = cns_context_memory_status(s->context, size);
-            return false;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            views[i] = (cns_view){2 * members[i].node + (members[i].sign < 0), members[i].offset};
-        }
-        uint32_t label = cns_clique_edge_of(&d->edges, members[0], members[1])->label;
-        s->active_origin = b->first + label;
-        post_group(s, (cns_post){s->active_origin, CNS_LIT_TRUE}, (cns_views){views, count});
-        s->active_origin = UINT32_MAX;
-        cns_context_free(s->context, views, size, CNS_ALIGN_DEFAULT);
-        begin = d->cliques.ends[k];
+    uint32_t count = d->cliques.ends[k] - d->members;
+    const cns_clique_member *members = d->cliques.members + d->members;
+    size_t size = count * sizeof(cns_view);
+    cns_view *views = cns_context_alloc(s->context, size, CNS_ALIGN_DEFAULT);
+    if (views == NULL) {
+        s->status = cns_context_memory_status(s->context, size);
+        return false;
     }
+    for (uint32_t i = 0; i < count; i++) {
+        views[i] = (cns_view){2 * members[i].node + (members[i].sign < 0), members[i].offset};
+    }
+    uint32_t label = cns_clique_edge_of(&d->edges, members[0], members[1])->label;
+    s->active_origin = b->first + label;
+    post_group(s, (cns_post){s->active_origin, CNS_LIT_TRUE}, (cns_views){views, count});
+    s->active_origin = UINT32_MAX;
+    cns_context_free(s->context, views, size, CNS_ALIGN_DEFAULT);
+    d->members = d->cliques.ends[k];
+    piece->looks += (uint64_t)count * count; /* there are at least as many values */
     return s->status == CNS_OK;
 }
 
 void cns_differ_deinit(cns_differ *d, cns_state *s) {
+    cns_clique_finder_destroy(d->finder);
+    d->finder = NULL;
     cns_clique_edges_deinit(s, &d->edges);
     cns_cliques_deinit(s, &d->cliques);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define BUDGET UINT64_C(2000000) /* literals of groups, and pairs, that are looked at */
+#define FETCH_LOOKS 3            /* that a literal is worth, about */
 #define PAIRS_MOST 16            /* literals of a sum whose pairs are noted */
 
 /* ---- what makes groups ---------------------------------------------------------------------- */
@@ -41,6 +42,7 @@ static bool fetch(cns_exactly *e, cns_loader *l, const cns_model_constraint *c, 
     const cns_var *vars = cns_model_v(l->model, c, 0);
     uint32_t begin = e->lit_count, size = c->v[0].count;
     *count = 0;
+    e->looks += FETCH_LOOKS * (uint64_t)size;
     for (uint32_t k = 0; k < size; k++) {
         int64_t low, high;
         cns_load_bounds(l, vars[k], &low, &high);
@@ -90,6 +92,7 @@ static bool add_pairs(cns_exactly *e, cns_state *s, uint32_t count, cns_lit turn
                 return true; /* fewer groups are found */
             }
             e->budget--;
+            e->looks++;
             if (edge.x >> 1 != edge.y >> 1 && !cns_clique_edge_add(s, &e->pairs, edge)) {
                 return false;
             }
@@ -98,17 +101,16 @@ static bool add_pairs(cns_exactly *e, cns_state *s, uint32_t count, cns_lit turn
     return true;
 }
 
-static bool exclude_each_other(cns_exactly *e, cns_state *s, uint32_t count) {
+/* Whether literal `i` of those fetched excludes each one before it. */
+static bool excludes(cns_exactly *e, cns_state *s, uint32_t i) {
     const cns_lit *lits = e->lits + e->lit_count;
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t j = 0; j < i; j++) {
-            const cns_clique_member a = {lits[i], 1, 0}, b = {lits[j], 1, 0};
-            s->ticks++;
-            if (e->budget == 0 || a.node == b.node || cns_clique_edge_of(&e->pairs, a, b) == NULL) {
-                return false;
-            }
-            e->budget--;
+    for (uint32_t j = 0; j < i; j++) {
+        const cns_clique_member a = {lits[i], 1, 0}, b = {lits[j], 1, 0};
+        s->ticks++;
+        if (e->budget == 0 || a.node == b.node || cns_clique_edge_of(&e->pairs, a, b) == NULL) {
+            return false;
         }
+        e->budget--;
     }
     return true;
 }
@@ -123,48 +125,51 @@ static bool is_clause(cns_loader *l, const cns_model_constraint *c) {
 
 /* ---- finding them --------------------------------------------------------------------------- */
 
-/* Whether there are sums that groups could change, and clauses that could make groups. */
-static void survey(const cns_batch *b, bool *sums, bool *clauses) {
+void cns_exactly_look(cns_exactly *e, const cns_batch *b, uint32_t k) {
     const cns_model *m = b->loader->model;
-    uint32_t pairs = 0;
-    bool longer = false;
-    *sums = *clauses = false;
-    for (uint32_t k = 0; k < b->count; k++) {
-        const cns_model_constraint *c = &m->constraints[b->first + k];
-        bool linear = c->kind == CNS_LINEAR_EQ || c->kind == CNS_LINEAR_LE;
-        *sums |= linear && c->v[0].count > 2 && !cns_exactly_is_ground(m, c);
-        pairs += c->kind == CNS_CLAUSE && c->v[0].count == 2;
-        longer |= c->kind == CNS_CLAUSE && c->v[0].count > 2;
-    }
-    *clauses = longer && pairs > 2;
+    const cns_model_constraint *c = &m->constraints[b->first + k];
+    bool linear = c->kind == CNS_LINEAR_EQ || c->kind == CNS_LINEAR_LE;
+    e->has_sums |= linear && c->v[0].count > 2 && !cns_exactly_is_ground(m, c);
+    e->has_longer |= c->kind == CNS_CLAUSE && c->v[0].count > 2;
+    e->pair_count += c->kind == CNS_CLAUSE && c->v[0].count == 2;
 }
 
-/* By clauses: pairs first, then those of which each two are a pair. */
-static bool find_by_clauses(cns_exactly *e, const cns_batch *b) {
-    cns_loader *l = b->loader;
+/* Sums, and then, by clauses: pairs first, then those of which each two are a pair. */
+enum {
+    STAGE_SUMS,
+    STAGE_PAIRS,
+    STAGE_INDEX,
+    STAGE_CLAUSES,
+    STAGE_COMPARE,
+    STAGE_TABLES,
+    STAGE_END
+};
+
+static bool find_pairs(cns_exactly *e, cns_loader *l, const cns_model_constraint *c) {
     uint32_t count;
-    for (uint32_t k = 0; k < b->count; k++) {
-        const cns_model_constraint *c = &l->model->constraints[b->first + k];
-        bool pair = c->v[0].count == 2 && is_clause(l, c);
-        bool sum =
-            !pair && c->v[0].count <= PAIRS_MOST && counts_to_one(l->model, c, CNS_LINEAR_LE);
-        if ((pair || sum) && (!cns_poll(l->state) || !fetch(e, l, c, &count) ||
-                              !add_pairs(e, l->state, count, pair ? 1 : 0))) {
-            return false;
-        }
-    }
-    if (!cns_clique_edges_index(l->state, &e->pairs)) {
+    bool pair = c->v[0].count == 2 && is_clause(l, c);
+    bool sum = !pair && c->v[0].count <= PAIRS_MOST && counts_to_one(l->model, c, CNS_LINEAR_LE);
+    return (!pair && !sum) ||
+           (fetch(e, l, c, &count) && add_pairs(e, l->state, count, pair ? 1 : 0));
+}
+
+static bool fetch_clause(cns_exactly *e, cns_loader *l, const cns_model_constraint *c) {
+    e->row = e->fetched = 0;
+    if (c->v[0].count > 2 && is_clause(l, c) && !fetch(e, l, c, &e->fetched)) {
         return false;
     }
-    for (uint32_t k = 0; k < b->count; k++) {
-        const cns_model_constraint *c = &l->model->constraints[b->first + k];
-        if (c->v[0].count > 2 && is_clause(l, c) &&
-            (!cns_poll(l->state) || !fetch(e, l, c, &count) ||
-             (count > 0 && exclude_each_other(e, l->state, count) && !keep(e, l->state, count)))) {
-            return false;
-        }
-    }
+    e->stage = e->fetched > 0 ? STAGE_COMPARE : STAGE_CLAUSES;
     return true;
+}
+
+/* One literal of a clause with those before it. */
+static bool compare(cns_exactly *e, cns_state *s) {
+    if (e->row < e->fetched && excludes(e, s, e->row)) {
+        e->row++;
+        return true;
+    }
+    e->stage = STAGE_CLAUSES;
+    return e->row < e->fetched || keep(e, s, e->fetched);
 }
 
 static bool build_tables(cns_exactly *e, cns_state *s) {
@@ -184,33 +189,76 @@ static bool build_tables(cns_exactly *e, cns_state *s) {
     return true;
 }
 
-static bool find(cns_exactly *e, const cns_batch *b) {
-    cns_loader *l = b->loader;
-    bool sums, clauses;
-    survey(b, &sums, &clauses);
-    for (uint32_t k = 0; k < b->count && sums; k++) {
-        const cns_model_constraint *c = &l->model->constraints[b->first + k];
-        if (counts_to_one(l->model, c, CNS_LINEAR_EQ) &&
-            (!cns_poll(l->state) || !add_sum(e, l, c))) {
-            return false;
-        }
-    }
-    if (sums && clauses && !find_by_clauses(e, b)) {
-        return false;
-    }
-    return e->count == 0 || build_tables(e, l->state);
+static void begin(cns_exactly *e, const cns_state *s) {
+    e->begun = true;
+    e->budget = BUDGET;
+    e->stage = e->has_sums && s->proof == NULL ? STAGE_SUMS : STAGE_END;
 }
 
-bool cns_exactly_find(cns_exactly *e, const cns_batch *b) {
-    cns_state *s = b->loader->state;
-    memset(e, 0, sizeof *e);
-    e->budget = BUDGET;
-    if (s->proof != NULL || find(e, b)) {
+/* Behind the last constraint of a stage. */
+static uint8_t next_stage(const cns_exactly *e) {
+    bool clauses = e->has_longer && e->pair_count > 2;
+    return e->stage == STAGE_PAIRS             ? STAGE_INDEX
+           : e->stage == STAGE_SUMS && clauses ? STAGE_PAIRS
+                                               : STAGE_TABLES;
+}
+
+/* False: memory gave out, or a limit was reached. */
+static bool take_step(cns_exactly *e, const cns_batch *b) {
+    cns_loader *l = b->loader;
+    if (e->stage == STAGE_COMPARE) {
+        return compare(e, l->state);
+    }
+    if (e->next == b->count) {
+        e->stage = next_stage(e);
+        e->next = 0;
         return true;
     }
+    const cns_model_constraint *c = &l->model->constraints[b->first + e->next++];
+    return e->stage == STAGE_SUMS ? !counts_to_one(l->model, c, CNS_LINEAR_EQ) || add_sum(e, l, c)
+           : e->stage == STAGE_PAIRS ? find_pairs(e, l, c)
+                                     : fetch_clause(e, l, c);
+}
+
+static cns_part find(cns_exactly *e, const cns_batch *b, cns_piece *piece) {
+    cns_state *s = b->loader->state;
+    while (e->stage != STAGE_END) {
+        if (e->stage == STAGE_TABLES) {
+            e->stage = STAGE_END;
+            return e->count == 0 || build_tables(e, s) ? CNS_PART_DONE : CNS_PART_FAILED;
+        }
+        if (e->stage == STAGE_INDEX) {
+            cns_part part = cns_clique_edges_index(s, &e->pairs, piece);
+            if (part != CNS_PART_DONE) {
+                return part;
+            }
+            e->stage = STAGE_CLAUSES;
+        }
+        if (cns_piece_is_over(piece, s)) {
+            return CNS_PART_LEFT;
+        }
+        e->looks = 1;
+        bool well = cns_poll(s) && take_step(e, b);
+        piece->looks += e->looks;
+        if (!well) {
+            return CNS_PART_FAILED;
+        }
+    }
+    return CNS_PART_DONE;
+}
+
+cns_part cns_exactly_find(cns_exactly *e, const cns_batch *b, cns_piece *piece) {
+    cns_state *s = b->loader->state;
+    if (!e->begun) {
+        begin(e, s);
+    }
+    cns_part part = find(e, b, piece);
+    if (part != CNS_PART_FAILED) {
+        return part;
+    }
     cns_exactly_deinit(e, s); /* sums are posted as they are */
-    memset(e, 0, sizeof *e);
-    return cns_do_without(s);
+    *e = (cns_exactly){.begun = true, .stage = STAGE_END};
+    return cns_do_without(s) ? CNS_PART_DONE : CNS_PART_FAILED;
 }
 
 /* ---- shifting ------------------------------------------------------------------------------- */

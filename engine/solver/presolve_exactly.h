@@ -28,10 +28,19 @@ typedef struct cns_exactly {
     uint32_t table_size;    /* of each of the two: newer literals are in no group */
     cns_clique_edges pairs; /* literals that exclude each other */
     uint64_t budget;
+    uint64_t looks; /* in a step of finding */
+    /* What was seen of the constraints, and where finding is. */
+    bool has_sums, has_longer; /* sums that groups could change; clauses that could be groups */
+    uint32_t pair_count;       /* clauses of two */
+    bool begun;
+    uint8_t stage;               /* of finding */
+    uint32_t next, row, fetched; /* constraint; of its literals: how many are compared, and are */
 } cns_exactly;
 
-/* Finds the groups of a batch, or none when memory gives out. False: a limit was reached. */
-bool cns_exactly_find(cns_exactly *exactly, const cns_batch *batch);
+/* Looks at constraint `k`; then finds the groups of a batch, or none when memory gives out. Failed:
+ * a limit was reached. */
+void cns_exactly_look(cns_exactly *exactly, const cns_batch *batch, uint32_t k);
+cns_part cns_exactly_find(cns_exactly *exactly, const cns_batch *batch, cns_piece *piece);
 /* Whether groups may rest on the sum, which they must not change then: it is what makes them so. */
 bool cns_exactly_is_ground(const cns_model *model, const cns_model_constraint *c);
 /* Moves what is certain of sum a x (rel) c to the right side, or nothing when memory gives out.

@@ -10,6 +10,7 @@
 
 #define ORDERED_MOST 64 /* tasks, whose orders are followed as literals: each run looks at all */
 #define TASKS_MOST 150
+#define STEP_LOOKS 3                    /* what a constraint is worth, about */
 #define STATED_BUDGET UINT64_C(4000000) /* looks at tasks of disjunctive constraints */
 
 typedef struct precedence { /* from + length <= to */
@@ -27,10 +28,22 @@ typedef struct task {
     uint32_t next; /* of the same term, 1 + index; 0: none */
 } task;
 
-typedef struct machines {
+/* What is done one after the other, constraint by constraint, and for each clique. */
+typedef enum stage {
+    STAGE_PRECEDENCES,
+    STAGE_CHOICES,
+    STAGE_CLIQUES,
+    STAGE_STATED,
+    STAGE_END
+} stage;
+
+typedef struct cns_machine_finder {
     cns_loader *l;
     cns_state *s;
-    uint32_t *implied; /* by literal: 1 + the constraint that it implies; 0: none */
+    stage stage;
+    uint32_t next;           /* constraint; of a clique: of those that are stated */
+    uint32_t clique, member; /* the clique at hand, and its first member */
+    uint32_t *implied;       /* by literal: 1 + the constraint that it implies; 0: none */
     uint32_t lit_count;
     uint32_t *tasks_of; /* by term: 1 + index of a task; 0: none */
     uint32_t term_count;
@@ -42,8 +55,9 @@ typedef struct machines {
     uint32_t stated_count, stated_capacity;
     uint64_t budget; /* for looking through those */
     cns_clique_edges edges;
+    cns_clique_finder *finder;
     cns_cliques cliques;
-} machines;
+} finder;
 
 /* ---- pairs ---------------------------------------------------------------------------------- */
 
@@ -61,7 +75,7 @@ static bool is_choice(const cns_model_constraint *c) {
 }
 
 /* The precedence that a literal implies. */
-static bool precedence_of(machines *m, cns_lit lit, precedence *out) {
+static bool precedence_of(finder *m, cns_lit lit, precedence *out) {
     if (lit >= m->lit_count || m->implied[lit] == 0) {
         return false;
     }
@@ -80,7 +94,7 @@ static bool same(cns_view a, cns_view b) {
 }
 
 /* The number of the task; UINT32_MAX when memory gave out. */
-static uint32_t task_number(machines *m, cns_view start, int64_t length) {
+static uint32_t task_number(finder *m, cns_view start, int64_t length) {
     for (uint32_t k = m->tasks_of[start.term]; k != 0; k = m->tasks[k - 1].next) {
         if (m->tasks[k - 1].length == length && m->tasks[k - 1].start.offset == start.offset) {
             return k - 1;
@@ -94,7 +108,7 @@ static uint32_t task_number(machines *m, cns_view start, int64_t length) {
     return m->task_count - 1;
 }
 
-static bool is_always(machines *m, const cns_model_constraint *c) {
+static bool is_always(finder *m, const cns_model_constraint *c) {
     if (c->condition == CNS_ALWAYS) {
         return true;
     }
@@ -103,7 +117,7 @@ static bool is_always(machines *m, const cns_model_constraint *c) {
     return low == 1;
 }
 
-static bool add_pair(machines *m, const cns_model_constraint *c) {
+static bool add_pair(finder *m, const cns_model_constraint *c) {
     const cns_var *vars = cns_model_v(m->l->model, c, 0);
     precedence a, b;
     cns_lit forth = cns_load_lit(m->l, vars[0]), back = cns_load_lit(m->l, vars[1]);
@@ -128,7 +142,7 @@ static bool add_pair(machines *m, const cns_model_constraint *c) {
 
 /* ---- cliques -------------------------------------------------------------------------------- */
 
-static bool post_machine(machines *m, const cns_clique_member *members, uint32_t count,
+static bool post_machine(finder *m, const cns_clique_member *members, uint32_t count,
                          uint32_t origin) {
     cns_state *s = m->s;
     if (count > TASKS_MOST) {
@@ -160,38 +174,39 @@ static bool post_machine(machines *m, const cns_clique_member *members, uint32_t
     return s->status == CNS_OK && !s->failed && cns_poll(s);
 }
 
-static bool find_pairs(machines *m, const cns_batch *b) {
+static bool add_precedence(finder *m, const cns_batch *b, uint32_t k) {
     const cns_model *model = m->l->model;
-    for (uint32_t k = 0; k < b->count && m->s->status == CNS_OK; k++) {
-        const cns_model_constraint *c = &model->constraints[b->first + k];
-        if (is_precedence(model, c)) {
-            cns_lit lit = cns_load_lit(m->l, c->literal);
-            if (lit == CNS_LIT_NONE || !cns_poll(m->s)) {
-                return false;
-            }
-            if (lit < m->lit_count) { /* else nothing hangs on it */
-                m->implied[lit] = b->first + k + 1;
-            }
-        }
+    const cns_model_constraint *c = &model->constraints[b->first + k];
+    if (!is_precedence(model, c)) {
+        return true;
     }
-    for (uint32_t k = 0; k < b->count; k++) {
-        const cns_model_constraint *c = &model->constraints[b->first + k];
-        if (is_choice(c) && (!cns_poll(m->s) || !add_pair(m, c))) {
+    cns_lit lit = cns_load_lit(m->l, c->literal);
+    if (lit == CNS_LIT_NONE) {
+        return false;
+    }
+    if (lit < m->lit_count) { /* else nothing hangs on it */
+        m->implied[lit] = b->first + k + 1;
+    }
+    return true;
+}
+
+static bool add_choice(finder *m, const cns_batch *b, uint32_t k) {
+    const cns_model_constraint *c = &m->l->model->constraints[b->first + k];
+    if (is_choice(c)) {
+        return add_pair(m, c);
+    }
+    if (c->kind == CNS_DISJUNCTIVE) {
+        if (!cns_grow(m->s, &m->stated, sizeof *m->stated, &m->stated_capacity,
+                      m->stated_count + 1)) {
             return false;
         }
-        if (c->kind == CNS_DISJUNCTIVE) {
-            if (!cns_grow(m->s, &m->stated, sizeof *m->stated, &m->stated_capacity,
-                          m->stated_count + 1)) {
-                return false;
-            }
-            m->stated[m->stated_count++] = b->first + k;
-        }
+        m->stated[m->stated_count++] = b->first + k;
     }
     return true;
 }
 
 /* How many of the tasks the disjunctive constraint has: always, and for as long. */
-static uint32_t count_shared(machines *m, const cns_model_constraint *c,
+static uint32_t count_shared(finder *m, const cns_model_constraint *c,
                              const cns_clique_member *members, uint32_t count) {
     const cns_model *model = m->l->model;
     const cns_var *starts = cns_model_v(model, c, 0), *lengths = cns_model_v(model, c, 1);
@@ -212,73 +227,150 @@ static uint32_t count_shared(machines *m, const cns_model_constraint *c,
     return found;
 }
 
-/* Whether a disjunctive constraint of the model says it of all of these tasks; it counts as stated,
- * too, when there is no budget left to find out. */
-static bool is_stated(machines *m, const cns_clique_member *members, uint32_t count) {
-    for (uint32_t k = 0; k < m->stated_count; k++) {
-        const cns_model_constraint *c = &m->l->model->constraints[m->stated[k]];
-        uint64_t looks = (uint64_t)c->v[0].count * count;
-        if (looks > m->budget || !cns_poll(m->s)) {
-            return true;
-        }
-        m->budget -= looks;
-        m->s->ticks += looks / 8;
-        if (count_shared(m, c, members, count) >= count) {
-            return true;
-        }
-    }
-    return false;
+static void next_clique(finder *m) {
+    m->member = m->cliques.ends[m->clique++];
+    m->next = 0;
 }
 
-static bool find_machines(machines *m, const cns_batch *b) {
-    if (!find_pairs(m, b) || !cns_cliques_find(m->s, &m->edges, m->task_count, &m->cliques)) {
-        return false;
+/* Looks whether the next disjunctive constraint of the model says it of all tasks of the clique at
+ * hand. It counts as stated, too, when there is no budget left to find out; behind the last one it
+ * is posted. */
+static bool look_at_stated(finder *m, const cns_batch *b, cns_piece *piece) {
+    const cns_clique_member *members = m->cliques.members + m->member;
+    uint32_t count = m->cliques.ends[m->clique] - m->member;
+    if (m->next == m->stated_count) {
+        piece->looks += (uint64_t)count * count;
+        next_clique(m);
+        return post_machine(m, members, count, b->first);
     }
-    for (uint32_t k = 0, begin = 0; k < m->cliques.count; begin = m->cliques.ends[k++]) {
-        const cns_clique_member *members = m->cliques.members + begin;
-        uint32_t count = m->cliques.ends[k] - begin;
-        bool stated = is_stated(m, members, count);
-        if (m->s->status != CNS_OK || (!stated && !post_machine(m, members, count, b->first))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whether there are enough pairs for a clique. */
-static bool may_have(const cns_batch *b) {
-    const cns_model *model = b->loader->model;
-    uint32_t precedences = 0, choices = 0;
-    for (uint32_t k = 0; k < b->count && (precedences < 6 || choices < 3); k++) {
-        const cns_model_constraint *c = &model->constraints[b->first + k];
-        precedences += is_precedence(model, c);
-        choices += is_choice(c);
-    }
-    return precedences >= 6 && choices >= 3;
-}
-
-bool cns_presolve_machines(const cns_batch *b) {
-    cns_state *s = b->loader->state;
-    machines m = {.l = b->loader, .s = s, .budget = STATED_BUDGET};
-    if (s->proof != NULL || !may_have(b)) {
+    const cns_model_constraint *c = &m->l->model->constraints[m->stated[m->next++]];
+    uint64_t looks = (uint64_t)c->v[0].count * count;
+    if (looks > m->budget) {
+        next_clique(m);
         return true;
     }
-    size_t words = 2 * ((size_t)s->bool_count + s->int_count);
-    m.implied = cns_context_calloc(s->context, words * sizeof *m.implied);
-    if (m.implied == NULL) {
-        s->status = cns_context_memory_status(s->context, words * sizeof *m.implied);
-        return cns_do_without(s);
+    m->budget -= looks;
+    m->s->ticks += looks / 8;
+    piece->looks += looks - looks / 8;
+    if (count_shared(m, c, members, count) >= count) {
+        next_clique(m);
     }
-    m.lit_count = 2 * s->bool_count;
-    m.term_count = 2 * s->int_count;
-    m.tasks_of = m.implied + m.lit_count;
+    return m->s->status == CNS_OK;
+}
+
+/* ---- finding -------------------------------------------------------------------------------- */
+
+static finder *create(const cns_batch *b) {
+    cns_state *s = b->loader->state;
+    finder *m = cns_context_calloc(s->context, sizeof *m);
+    if (m == NULL) {
+        s->status = cns_context_memory_status(s->context, sizeof *m);
+        return NULL;
+    }
+    size_t words = 2 * ((size_t)s->bool_count + s->int_count);
+    m->l = b->loader;
+    m->s = s;
+    m->budget = STATED_BUDGET;
+    m->implied = cns_context_calloc(s->context, words * sizeof *m->implied);
+    if (m->implied == NULL) {
+        s->status = cns_context_memory_status(s->context, words * sizeof *m->implied);
+        cns_context_free(s->context, m, sizeof *m, CNS_ALIGN_DEFAULT);
+        return NULL;
+    }
+    m->lit_count = 2 * s->bool_count;
+    m->term_count = 2 * s->int_count;
+    m->tasks_of = m->implied + m->lit_count;
+    return m;
+}
+
+static void destroy(finder *m) {
+    if (m == NULL) {
+        return;
+    }
+    cns_state *s = m->s;
+    cns_context *context = s->context;
+    size_t words = (size_t)m->lit_count + m->term_count;
+    cns_context_free(context, m->implied, words * sizeof *m->implied, CNS_ALIGN_DEFAULT);
+    cns_context_free(context, m->tasks, m->task_capacity * sizeof *m->tasks, CNS_ALIGN_DEFAULT);
+    cns_context_free(context, m->stated, m->stated_capacity * sizeof *m->stated, CNS_ALIGN_DEFAULT);
+    cns_context_free(context, m->pairs, m->pair_capacity * sizeof *m->pairs, CNS_ALIGN_DEFAULT);
+    cns_clique_finder_destroy(m->finder);
+    cns_clique_edges_deinit(s, &m->edges);
+    cns_cliques_deinit(s, &m->cliques);
+    cns_context_free(context, m, sizeof *m, CNS_ALIGN_DEFAULT);
+}
+
+/* False: memory gave out, a limit was reached, or the model is infeasible. */
+static bool take_step(finder *m, const cns_batch *b, cns_piece *piece) {
+    switch (m->stage) {
+    case STAGE_PRECEDENCES:
+        return add_precedence(m, b, m->next++);
+    case STAGE_CHOICES:
+        return add_choice(m, b, m->next++);
+    case STAGE_STATED:
+        return look_at_stated(m, b, piece);
+    default:
+        return true;
+    }
+}
+
+static bool is_through(const finder *m, const cns_batch *b) {
+    return m->stage == STAGE_STATED ? m->clique == m->cliques.count : m->next == b->count;
+}
+
+static cns_part run(finder *m, const cns_batch *b, cns_piece *piece) {
+    while (m->stage != STAGE_END) {
+        if (m->stage == STAGE_CLIQUES) {
+            cns_part part =
+                cns_cliques_find(m->s, &m->finder, &m->edges, m->task_count, &m->cliques, piece);
+            if (part != CNS_PART_DONE) {
+                return part;
+            }
+            m->stage = STAGE_STATED;
+            continue;
+        }
+        if (is_through(m, b)) {
+            m->stage++;
+            m->next = 0;
+            continue;
+        }
+        if (cns_piece_is_over(piece, m->s)) {
+            return CNS_PART_LEFT;
+        }
+        piece->looks += STEP_LOOKS;
+        if (!cns_poll(m->s) || !take_step(m, b, piece)) {
+            return CNS_PART_FAILED;
+        }
+    }
+    return CNS_PART_DONE;
+}
+
+void cns_machines_look(cns_machines *machines, const cns_batch *b, uint32_t k) {
+    const cns_model *model = b->loader->model;
+    const cns_model_constraint *c = &model->constraints[b->first + k];
+    machines->precedences += is_precedence(model, c);
+    machines->choices += is_choice(c);
+}
+
+cns_part cns_machines_find(cns_machines *machines, const cns_batch *b, cns_piece *piece) {
+    cns_state *s = b->loader->state;
+    bool enough = machines->precedences >= 6 && machines->choices >= 3; /* for a clique */
+    if (s->proof != NULL || !enough) {
+        return CNS_PART_DONE;
+    }
+    if (machines->finder == NULL) {
+        machines->finder = create(b);
+    }
+    cns_part part = machines->finder == NULL ? CNS_PART_FAILED : run(machines->finder, b, piece);
+    if (part == CNS_PART_LEFT) {
+        return part;
+    }
+    cns_machines_deinit(machines);
     /* A machine for whose last watches there was no memory is as true as the others. */
-    bool good = find_machines(&m, b) || cns_do_without(s);
-    cns_context_free(s->context, m.implied, words * sizeof *m.implied, CNS_ALIGN_DEFAULT);
-    cns_context_free(s->context, m.tasks, m.task_capacity * sizeof *m.tasks, CNS_ALIGN_DEFAULT);
-    cns_context_free(s->context, m.stated, m.stated_capacity * sizeof *m.stated, CNS_ALIGN_DEFAULT);
-    cns_context_free(s->context, m.pairs, m.pair_capacity * sizeof *m.pairs, CNS_ALIGN_DEFAULT);
-    cns_clique_edges_deinit(s, &m.edges);
-    cns_cliques_deinit(s, &m.cliques);
-    return good;
+    return part == CNS_PART_DONE || cns_do_without(s) ? CNS_PART_DONE : CNS_PART_FAILED;
+}
+
+void cns_machines_deinit(cns_machines *machines) {
+    destroy(machines->finder);
+    machines->finder = NULL;
 }

@@ -38,6 +38,19 @@ static void end(found *f) {
     support_context_destroy(f->context);
 }
 
+/* In pieces of `ticks`. */
+static cns_part find_cliques(found *f, uint32_t nodes, uint64_t ticks) {
+    cns_clique_finder *finder = NULL;
+    cns_part part;
+    do {
+        cns_piece piece = {f->state.ticks + ticks, 0};
+        part = cns_cliques_find(&f->state, &finder, &f->edges, nodes, &f->cliques, &piece);
+        ck_assert_int_eq(part == CNS_PART_LEFT, finder != NULL);
+        ck_assert(part != CNS_PART_LEFT || cns_piece_is_over(&piece, &f->state));
+    } while (part == CNS_PART_LEFT);
+    return part;
+}
+
 /* Each two members of each clique must be related by an edge that was given, and each edge that is
  * covered must lie in a clique or be given twice. */
 static void check_cliques(const found *f) {
@@ -80,7 +93,7 @@ START_TEST(test_queens_have_three_cliques) {
             add_edge(&f.state, &f.edges, j, i, 1, d);
         }
     }
-    ck_assert(cns_cliques_find(&f.state, &f.edges, N, &f.cliques));
+    ck_assert_int_eq(find_cliques(&f, N, 100), CNS_PART_DONE);
     check_cliques(&f);
     ck_assert_uint_eq(f.cliques.count, 3);
     ck_assert_uint_eq(f.cliques.member_count, 3 * N);
@@ -88,22 +101,41 @@ START_TEST(test_queens_have_three_cliques) {
 }
 END_TEST
 
-START_TEST(test_random_graphs) {
-    cns_rng rng;
-    cns_rng_seed(&rng, (uint64_t)_i);
-    found f;
-    begin(&f);
-    uint32_t nodes = 3 + (uint32_t)cns_rng_below(&rng, 12);
-    uint32_t count = (uint32_t)cns_rng_below(&rng, 3 * nodes * nodes);
+static void add_random_edges(found *f, cns_rng *rng, uint32_t nodes) {
+    uint32_t count = (uint32_t)cns_rng_below(rng, 3 * nodes * nodes);
     for (uint32_t k = 0; k < count; k++) {
-        uint32_t x = (uint32_t)cns_rng_below(&rng, nodes);
-        uint32_t y = (x + 1 + (uint32_t)cns_rng_below(&rng, nodes - 1)) % nodes;
-        add_edge(&f.state, &f.edges, x, y, cns_rng_below(&rng, 4) == 0 ? -1 : 1,
-                 (int64_t)cns_rng_below(&rng, 3) - 1);
+        uint32_t x = (uint32_t)cns_rng_below(rng, nodes);
+        uint32_t y = (x + 1 + (uint32_t)cns_rng_below(rng, nodes - 1)) % nodes;
+        add_edge(&f->state, &f->edges, x, y, cns_rng_below(rng, 4) == 0 ? -1 : 1,
+                 (int64_t)cns_rng_below(rng, 3) - 1);
     }
-    ck_assert(cns_cliques_find(&f.state, &f.edges, nodes, &f.cliques));
-    check_cliques(&f);
-    end(&f);
+}
+
+/* All at once, and in small pieces: the same cliques, for the same ticks. */
+START_TEST(test_random_graphs) {
+    const uint64_t ticks[] = {UINT64_C(1) << 40, 1, 7};
+    found f[3];
+    for (int k = 0; k < 3; k++) {
+        cns_rng rng;
+        cns_rng_seed(&rng, (uint64_t)_i);
+        begin(&f[k]);
+        uint32_t nodes = 3 + (uint32_t)cns_rng_below(&rng, 12);
+        add_random_edges(&f[k], &rng, nodes);
+        ck_assert_int_eq(find_cliques(&f[k], nodes, ticks[k]), CNS_PART_DONE);
+        check_cliques(&f[k]);
+        const cns_cliques *a = &f[0].cliques, *b = &f[k].cliques;
+        ck_assert_uint_eq(f[k].state.ticks, f[0].state.ticks);
+        ck_assert_uint_eq(a->count, b->count);
+        ck_assert_uint_eq(a->member_count, b->member_count);
+        for (uint32_t j = 0; j < a->member_count; j++) {
+            ck_assert_uint_eq(a->members[j].node, b->members[j].node);
+            ck_assert_int_eq(a->members[j].sign, b->members[j].sign);
+            ck_assert_int_eq(a->members[j].offset, b->members[j].offset);
+        }
+    }
+    for (int k = 0; k < 3; k++) {
+        end(&f[k]);
+    }
 }
 END_TEST
 
@@ -729,7 +761,7 @@ static uint64_t load_within(uint64_t room) {
     cns_outcome outcome;
     cns_status status;
     do {
-        status = cns_solver_step(solver, 10000, &outcome);
+        status = cns_solver_step(solver, 1000, &outcome);
         cns_solver_get_stats(solver, &stats);
     } while (status == CNS_OK && outcome == CNS_RUNNING && stats.nodes == 0);
     ck_assert(status == CNS_OK || status == CNS_E_LIMIT);
@@ -765,7 +797,7 @@ START_TEST(test_cancelled_while_it_looks) {
     _Atomic bool cancelled = true;
     f.state.cancelled = &cancelled;
     f.state.polling = CNS_POLL_ALWAYS;
-    ck_assert(!cns_cliques_find(&f.state, &f.edges, 200, &f.cliques));
+    ck_assert_int_eq(find_cliques(&f, 200, 1u << 30), CNS_PART_FAILED);
     ck_assert_int_eq(f.state.status, CNS_E_CANCELLED);
     ck_assert_uint_eq(f.cliques.count, 0);
     end(&f);
@@ -775,6 +807,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("solver presolve");
     TCase *cliques = tcase_create("cliques");
+    tcase_set_timeout(cliques, 60);
     tcase_add_test(cliques, test_queens_have_three_cliques);
     tcase_add_loop_test(cliques, test_random_graphs, 0, 200);
     tcase_add_test(cliques, test_cancelled_while_it_looks);
