@@ -60,7 +60,7 @@ end
 
 -- The solutions, sorted; nil and what was said when there was an error.
 local function solutions(options)
-    local text, code = run(("timeout -k 2 60 minizinc --solver %s -a %s 2>%s/err"):format(options,
+    local text, code = run(("timeout -k 2 300 minizinc --solver %s -a %s 2>%s/err"):format(options,
         model, folder))
     local file <close> = assert(io.open(folder .. "/err"))
     local said = file:read "a"
