@@ -5,6 +5,8 @@
  * Everything here adds what the model implies, or states several constraints as one of the same
  * meaning: no solution is lost or gained, and no variable is removed. So it holds as well for all
  * solutions, under assumptions, with hints and search phases, and for constraints that come later.
+ * Symmetric and dominated solutions stay for the same reason; and what the loader merges (one
+ * variable for those that are equal, one literal for a condition) it reads back itself: load.h.
  * What follows from several constraints is no lemma of one of them: nothing of it is done while a
  * proof is written. The work is bounded by the number of constraints, polled, and cut into pieces:
  * first each constraint is looked at, then what is in them all is found, a part at a time. Where
