@@ -13,7 +13,7 @@
 enum {
     PIECE = 2000,       /* ticks */
     CONSTRAINT = 13000, /* ticks of the longest constraint, which is loaded in one piece */
-    BLOCKS = 300000     /* at most, in a piece */
+    BLOCKS = 400000     /* at most, in a piece; a sanitizer adds some */
 };
 
 static uint64_t blocks;
