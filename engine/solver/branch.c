@@ -107,37 +107,75 @@ static int64_t middle_of(int64_t low, int64_t high) {
     return low + (high - low) / 2;
 }
 
-/* The value of the domain nearest to the middle of its bounds. */
-static int64_t nearest_middle(const cns_state *s, cns_view v) {
-    int64_t low = cns_view_low(s, v);
-    int64_t high = cns_view_high(s, v);
-    int64_t middle = middle_of(low, high);
-    for (int64_t away = 0; away <= high - low; away++) {
-        if (middle - away >= low && cns_view_has(s, v, middle - away)) {
-            return middle - away;
+/* The first value of the domain from `value` on, downwards or upwards; a bound where there is none.
+ * Holes of the declared domain are leapt over: they may be as wide as the domain itself. */
+static int64_t value_from(const cns_state *s, cns_view v, int64_t value, bool up) {
+    const cns_int *x = &s->ints[v.term >> 1];
+    int64_t sign = v.term & 1 ? -1 : 1;
+    int64_t step = up == (sign > 0) ? 1 : -1; /* on the positive term */
+    int64_t low = sign * (cns_view_low(s, v) - v.offset);
+    int64_t high = sign * (cns_view_high(s, v) - v.offset);
+    int64_t at = sign * (value - v.offset);
+    int64_t end = up ? high : low;
+    while ((end - at) * step > 0 && !cns_has(s, v.term & ~1u, at)) {
+        uint32_t first = 0; /* range that does not end below `at` */
+        uint32_t count = x->range_count;
+        while (first < count) {
+            uint32_t middle = first + (count - first) / 2;
+            if (x->ranges[2 * middle + 1] < at) {
+                first = middle + 1;
+            } else {
+                count = middle;
+            }
         }
-        if (middle + away <= high && cns_view_has(s, v, middle + away)) {
-            return middle + away;
+        if (x->ranges[2 * first] <= at) { /* declared, but removed since */
+            at += step;
+        } else {
+            at = step > 0 ? x->ranges[2 * first] : x->ranges[2 * first - 1];
         }
     }
-    return low;
+    at = (end - at) * step > 0 ? at : end;
+    return sign * at + v.offset;
 }
 
-/* The value with as many values of the domain below as above it. */
-static int64_t median(const cns_state *s, cns_view v) {
-    int64_t low = cns_view_low(s, v);
-    int64_t high = cns_view_high(s, v);
-    int64_t size = domain_size(s, v);
-    if (size == high - low + 1) {
-        return middle_of(low, high);
+/* The value of the domain nearest to `value`, which lies within its bounds; the lower of two. */
+static int64_t nearest(const cns_state *s, cns_view v, int64_t value) {
+    int64_t below = value_from(s, v, value, false);
+    int64_t above = value_from(s, v, value, true);
+    return value - below <= above - value ? below : above;
+}
+
+/* The value with as many values of the domain below as above it; where it is wide, of the declared
+ * ones within its bounds. */
+static int64_t median(cns_state *s, cns_view v) {
+    const cns_int *x = &s->ints[v.term >> 1];
+    cns_term positive = v.term & ~1u;
+    int64_t low = cns_low(s, positive);
+    int64_t high = cns_high(s, positive);
+    bool narrow = high - low < 1024;
+    int64_t size = 0;
+    for (uint32_t k = 0; !narrow && k < x->range_count; k++) {
+        int64_t from = x->ranges[2 * k] > low ? x->ranges[2 * k] : low;
+        int64_t to = x->ranges[2 * k + 1] < high ? x->ranges[2 * k + 1] : high;
+        size += from <= to ? to - from + 1 : 0;
     }
-    int64_t rank = (size - 1) / 2;
-    for (int64_t value = low; value <= high; value++) {
-        if (cns_view_has(s, v, value) && rank-- == 0) {
-            return value;
+    size = narrow ? domain_size(s, v) : size;
+    int64_t rank = v.term & 1 ? size / 2 : (size - 1) / 2;
+    int64_t value = low;
+    if (narrow) {
+        while (value < high && !(cns_has(s, positive, value) && rank-- == 0)) {
+            value++;
+        }
+    } else {
+        s->ticks += x->range_count;
+        for (uint32_t k = 0; k < x->range_count && rank >= 0; k++) {
+            int64_t from = x->ranges[2 * k] > low ? x->ranges[2 * k] : low;
+            int64_t to = x->ranges[2 * k + 1] < high ? x->ranges[2 * k + 1] : high;
+            value = from <= to ? from + rank : value;
+            rank -= from <= to ? to - from + 1 : 0;
         }
     }
-    return low;
+    return nearest(s, v, (v.term & 1 ? -value : value) + v.offset);
 }
 
 /* A random value of the domain. */
@@ -177,7 +215,7 @@ static bool decide_value(cns_state *s, cns_view v, cns_choose_value rule, cns_fa
     case CNS_INDOMAIN_MAX:
         return equals(s, v, high, false, out);
     case CNS_INDOMAIN_MIDDLE:
-        return equals(s, v, nearest_middle(s, v), false, out);
+        return equals(s, v, nearest(s, v, middle_of(low, high)), false, out);
     case CNS_INDOMAIN_MEDIAN:
         return equals(s, v, median(s, v), false, out);
     case CNS_INDOMAIN_RANDOM:

@@ -883,6 +883,68 @@ START_TEST(a_cancellation_is_taken_back_by_restart) {
 }
 END_TEST
 
+/* ---- the annotated search ------------------------------------------------------------------- */
+
+/* Values in the middle of a wide domain are those of the domain, and found without a walk through
+ * its holes. The second variable is the first one's negation. */
+START_TEST(values_in_the_middle_are_of_the_domain) {
+    static const int64_t ranges[] = {2, 3, 2147483648, 2147483648, 1099511627775, 1099511627775};
+    static const cns_choose_value rules[] = {CNS_INDOMAIN_MEDIAN, CNS_INDOMAIN_MIDDLE};
+    static const int64_t firsts[2][2] = {{3, 2147483648}, {2147483648, 2147483648}};
+    static const int64_t ones[] = {1, 1}, zero[] = {0};
+    int rule = _i % 2;
+    int negated = _i / 2;
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context, 0);
+    cns_var x[2];
+    support_status(context, CNS_OK, cns_solver_new_int_ranges(solver, ranges, 3, NULL, &x[0]));
+    support_status(context, CNS_OK,
+                   cns_solver_new_int(solver, -CNS_SOLVER_BOUND, CNS_SOLVER_BOUND, NULL, &x[1]));
+    const cns_constraint opposite = {
+        .size = sizeof opposite, .kind = CNS_LINEAR_EQ, VARS(0, x), INTS(0, ones), INTS(1, zero)};
+    support_status(context, CNS_OK, cns_solver_add(solver, &opposite));
+    support_status(context, CNS_OK,
+                   cns_solver_add_search(solver, &x[negated], 1, CNS_INPUT_ORDER, rules[rule]));
+    const cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
+    support_status(context, CNS_OK, cns_solver_set_options(solver, &options));
+    int64_t value = 0;
+    int found = 0;
+    while (step(context, solver, 0) == CNS_SOLUTION) {
+        support_status(context, CNS_OK, cns_solver_value(solver, x[0], &value));
+        ck_assert(found > 0 || value == firsts[rule][negated]);
+        found++;
+    }
+    ck_assert_int_eq(found, 4);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* A removed value in the middle of a wide interval is not decided on. */
+START_TEST(a_removed_middle_is_not_decided_on) {
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context, 0);
+    cns_var x;
+    static const int64_t one[] = {1}, middle[] = {2500};
+    support_status(context, CNS_OK, cns_solver_new_int(solver, 0, 5000, NULL, &x));
+    const cns_constraint unequal = {.size = sizeof unequal,
+                                    .kind = CNS_LINEAR_NE,
+                                    .v[0] = &x,
+                                    .v_count[0] = 1,
+                                    INTS(0, one),
+                                    INTS(1, middle)};
+    support_status(context, CNS_OK, cns_solver_add(solver, &unequal));
+    support_status(context, CNS_OK,
+                   cns_solver_add_search(solver, &x, 1, CNS_INPUT_ORDER, CNS_INDOMAIN_MEDIAN));
+    int64_t value = 0;
+    ck_assert_int_eq(step(context, solver, 0), CNS_SOLUTION);
+    support_status(context, CNS_OK, cns_solver_value(solver, x, &value));
+    ck_assert_int_eq(value, 2499);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("solver");
     TCase *cases = tcase_create("interface");
@@ -901,6 +963,8 @@ int main(void) {
     tcase_add_test(cases, excursions_change_no_optimum);
     tcase_add_test(cases, a_run_tells_every_solution);
     tcase_add_test(cases, a_run_tells_its_progress);
+    tcase_add_loop_test(cases, values_in_the_middle_are_of_the_domain, 0, 4);
+    tcase_add_test(cases, a_removed_middle_is_not_decided_on);
     tcase_add_test(cases, a_listener_may_add_constraints);
     tcase_add_test(cases, a_cancellation_is_taken_back_by_restart);
     tcase_add_test(cases, limits_stop_and_can_be_raised);
