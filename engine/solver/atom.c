@@ -22,7 +22,7 @@ static inline int64_t declared_high(const cns_int *x) {
     return x->ranges[2 * x->range_count - 1];
 }
 
-static bool declared(const cns_int *x, int64_t value) {
+uint32_t cns_range_from(const cns_int *x, int64_t value) {
     uint32_t low = 0;
     uint32_t high = x->range_count;
     while (low < high) {
@@ -33,7 +33,12 @@ static bool declared(const cns_int *x, int64_t value) {
             high = middle;
         }
     }
-    return low < x->range_count && x->ranges[2 * low] <= value;
+    return low;
+}
+
+static bool declared(const cns_int *x, int64_t value) {
+    uint32_t k = cns_range_from(x, value);
+    return k < x->range_count && x->ranges[2 * k] <= value;
 }
 
 /* ---- finding -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  */
 #include "solver/search.h"
 
+#define COUNTED 1024      /* values at most that are counted one by one */
 #define SMALL_DOMAIN 1000 /* values that get literals of their own when decided on */
 
 /* ---- the phases' rules ---------------------------------------------------------------------- */
@@ -16,7 +17,7 @@ static int64_t domain_size(const cns_state *s, cns_view v) {
     int64_t high = cns_high(s, v.term);
     const cns_int *x = &s->ints[v.term >> 1];
     int64_t span = high - low + 1;
-    if ((x->range_count <= 1 && x->eq.first == 0) || span > 1024) {
+    if ((x->range_count <= 1 && x->eq.first == 0) || span > COUNTED) {
         return span;
     }
     int64_t count = 0;
@@ -107,75 +108,81 @@ static int64_t middle_of(int64_t low, int64_t high) {
     return low + (high - low) / 2;
 }
 
-/* The first value of the domain from `value` on, downwards or upwards; a bound where there is none.
- * Holes of the declared domain are leapt over: they may be as wide as the domain itself. */
-static int64_t value_from(const cns_state *s, cns_view v, int64_t value, bool up) {
-    const cns_int *x = &s->ints[v.term >> 1];
-    int64_t sign = v.term & 1 ? -1 : 1;
-    int64_t step = up == (sign > 0) ? 1 : -1; /* on the positive term */
-    int64_t low = sign * (cns_view_low(s, v) - v.offset);
-    int64_t high = sign * (cns_view_high(s, v) - v.offset);
-    int64_t at = sign * (value - v.offset);
-    int64_t end = up ? high : low;
-    while ((end - at) * step > 0 && !cns_has(s, v.term & ~1u, at)) {
-        uint32_t first = 0; /* range that does not end below `at` */
-        uint32_t count = x->range_count;
-        while (first < count) {
-            uint32_t middle = first + (count - first) / 2;
-            if (x->ranges[2 * middle + 1] < at) {
-                first = middle + 1;
-            } else {
-                count = middle;
-            }
-        }
-        if (x->ranges[2 * first] <= at) { /* declared, but removed since */
-            at += step;
+/* The first value of the domain from `value` on, downwards or upwards; the bounds are such. Holes
+ * of the declared domain are leapt over: they may be as wide as the domain itself. */
+static int64_t value_from(const cns_state *s, cns_term t, int64_t value, bool up) {
+    const cns_int *x = &s->ints[t >> 1];
+    while (value > cns_low(s, t) && value < cns_high(s, t) && !cns_has(s, t, value)) {
+        uint32_t k = cns_range_from(x, value);
+        bool removed = x->ranges[2 * k] <= value; /* it was declared */
+        if (up) {
+            value = removed ? value + 1 : x->ranges[2 * k];
         } else {
-            at = step > 0 ? x->ranges[2 * first] : x->ranges[2 * first - 1];
+            value = removed ? value - 1 : x->ranges[2 * k - 1];
         }
     }
-    at = (end - at) * step > 0 ? at : end;
-    return sign * at + v.offset;
+    return value;
 }
 
-/* The value of the domain nearest to `value`, which lies within its bounds; the lower of two. */
-static int64_t nearest(const cns_state *s, cns_view v, int64_t value) {
-    int64_t below = value_from(s, v, value, false);
-    int64_t above = value_from(s, v, value, true);
-    return value - below <= above - value ? below : above;
+/* The value of the domain nearest to `middle`, which lies within its bounds; the lower of two. */
+static int64_t nearest(const cns_state *s, cns_view v, int64_t middle) {
+    bool negative = v.term & 1;
+    cns_term t = v.term & ~1u;
+    int64_t own = negative ? v.offset - middle : middle - v.offset;
+    int64_t down = own - value_from(s, t, own, false);
+    int64_t up = value_from(s, t, own, true) - own;
+    int64_t below = negative ? up : down;
+    int64_t above = negative ? down : up;
+    return below <= above ? middle - below : middle + above;
 }
 
-/* The value with as many values of the domain below as above it; where it is wide, of the declared
- * ones within its bounds. */
+/* How many of the declared values lie in low..high. */
+static int64_t count_declared(const cns_int *x, int64_t low, int64_t high) {
+    int64_t count = 0;
+    for (uint32_t k = cns_range_from(x, low); k < x->range_count; k++) {
+        int64_t first = x->ranges[2 * k] > low ? x->ranges[2 * k] : low;
+        int64_t last = x->ranges[2 * k + 1] < high ? x->ranges[2 * k + 1] : high;
+        if (first > last) {
+            break;
+        }
+        count += last - first + 1;
+    }
+    return count;
+}
+
+/* The declared value from `low` on that `rank` others are in front of. */
+static int64_t declared_at(const cns_int *x, int64_t low, int64_t rank) {
+    uint32_t k = cns_range_from(x, low);
+    int64_t first = x->ranges[2 * k] > low ? x->ranges[2 * k] : low;
+    while (rank > x->ranges[2 * k + 1] - first) {
+        rank -= x->ranges[2 * k + 1] - first + 1;
+        first = x->ranges[2 * ++k];
+    }
+    return first + rank;
+}
+
+/* The value of the domain that `rank` others are below of. */
+static int64_t value_at(const cns_state *s, cns_term t, int64_t rank) {
+    int64_t value = cns_low(s, t);
+    while (!cns_has(s, t, value) || rank-- > 0) {
+        value++;
+    }
+    return value;
+}
+
+/* The value with as many values of the domain below as above it; where it is wide, with as many of
+ * the declared ones. */
 static int64_t median(cns_state *s, cns_view v) {
     const cns_int *x = &s->ints[v.term >> 1];
-    cns_term positive = v.term & ~1u;
-    int64_t low = cns_low(s, positive);
-    int64_t high = cns_high(s, positive);
-    bool narrow = high - low < 1024;
-    int64_t size = 0;
-    for (uint32_t k = 0; !narrow && k < x->range_count; k++) {
-        int64_t from = x->ranges[2 * k] > low ? x->ranges[2 * k] : low;
-        int64_t to = x->ranges[2 * k + 1] < high ? x->ranges[2 * k + 1] : high;
-        size += from <= to ? to - from + 1 : 0;
-    }
-    size = narrow ? domain_size(s, v) : size;
+    cns_term t = v.term & ~1u;
+    int64_t low = cns_low(s, t);
+    int64_t high = cns_high(s, t);
+    bool wide = high - low >= COUNTED;
+    int64_t size = wide ? count_declared(x, low, high) : domain_size(s, v);
     int64_t rank = v.term & 1 ? size / 2 : (size - 1) / 2;
-    int64_t value = low;
-    if (narrow) {
-        while (value < high && !(cns_has(s, positive, value) && rank-- == 0)) {
-            value++;
-        }
-    } else {
-        s->ticks += x->range_count;
-        for (uint32_t k = 0; k < x->range_count && rank >= 0; k++) {
-            int64_t from = x->ranges[2 * k] > low ? x->ranges[2 * k] : low;
-            int64_t to = x->ranges[2 * k + 1] < high ? x->ranges[2 * k + 1] : high;
-            value = from <= to ? from + rank : value;
-            rank -= from <= to ? to - from + 1 : 0;
-        }
-    }
-    return nearest(s, v, (v.term & 1 ? -value : value) + v.offset);
+    int64_t value = wide ? declared_at(x, low, rank) : value_at(s, t, rank);
+    s->ticks += wide ? x->range_count : 0;
+    return nearest(s, v, v.term & 1 ? v.offset - value : value + v.offset);
 }
 
 /* A random value of the domain. */

@@ -495,6 +495,9 @@ static inline bool cns_true_before(const cns_state *s, cns_lit lit, uint32_t pos
 
 /* Whether `value` is in the term's domain now: within bounds, declared, not removed. */
 bool cns_has(const cns_state *state, cns_term term, int64_t value);
+/* The number of the first of the declared ranges that does not end below `value`; range_count: all
+ * do. */
+uint32_t cns_range_from(const cns_int *integer, int64_t value);
 
 static inline bool cns_view_has(const cns_state *s, cns_view v, int64_t value) {
     return cns_has(s, v.term, value - v.offset);
