@@ -142,73 +142,102 @@ local function changed(self)
     if self.run then self.run:reopen() end
 end
 
-local function declare(self, n, name)
-    local p = ready(self)
+-- What variables of one kind have in common: `ranges` only where there are gaps.
+local function domain_of(low, high)
+    if type(low) == "table" then
+        local ranges = expression.ranges(low, "values")
+        if #ranges == 0 then fail("values: a list of at least one value is needed") end
+        for _, value in ipairs(ranges) do number(value, "values", -LIMIT, LIMIT) end
+        return {low = ranges[1], high = ranges[#ranges], ranges = ranges}
+    end
+    low, high = number(low, "low", -LIMIT, LIMIT), number(high, "high", -LIMIT, LIMIT)
+    if low > high then fail("low..high: %d..%d is empty", low, high) end
+    return {low = low, high = high}
+end
+
+local BOOLEAN = {low = 0, high = 1, bool = true}
+
+-- New variables into `out`, in the engine, too. called(k): the name of number k, if it has one.
+local function declare(self, p, out, count, domain, called)
+    for k = 1, count do
+        local name = called and called(k)
+        if not name then
+            self.unnamed = self.unnamed + 1
+            name = "_" .. self.unnamed
+        end
+        out[k] = expression.make {op = "var", name = name, low = domain.low, high = domain.high,
+            ranges = domain.ranges, bool = domain.bool}
+        p:declare(out[k])
+    end
+end
+
+-- A list of new variables; they become the model's together.
+local function variables(self, count, domain, called)
+    local out = {}
+    attempt(self, declare, self, ready(self), out, count, domain, called)
+    table.move(out, 1, count, #self.variables + 1, self.variables)
+    changed(self)
+    return out
+end
+
+local function one(self, domain, name)
+    ready(self)
     if name ~= nil and type(name) ~= "string" then
         fail("name: a string is needed, got %s", describe(name))
     end
-    self.unnamed = self.unnamed + (name and 0 or 1)
-    n.op, n.name = "var", name or "_" .. self.unnamed
-    n = expression.make(n)
-    attempt(self, p.declare, p, n)
-    self.variables[#self.variables + 1] = n
-    changed(self)
-    return n
+    return variables(self, 1, domain, name and function() return name end)[1]
 end
 
 ---An integer variable in low..high, or of a list of values and {low, high}.
 ---@return cns.expression
 function model:int(low, high, name)
     check_model(self)
-    if type(low) == "table" then
-        local ranges = expression.ranges(low, "values")
-        if #ranges == 0 then fail("values: a list of at least one value is needed") end
-        for _, value in ipairs(ranges) do number(value, "values", -LIMIT, LIMIT) end
-        return declare(self, {low = ranges[1], high = ranges[#ranges], ranges = ranges}, high)
-    end
-    low, high = number(low, "low", -LIMIT, LIMIT), number(high, "high", -LIMIT, LIMIT)
-    if low > high then fail("low..high: %d..%d is empty", low, high) end
-    return declare(self, {low = low, high = high}, name)
+    local domain = domain_of(low, high)
+    if domain.ranges then name = high end
+    return one(self, domain, name)
 end
 
 ---A Boolean variable.
 function model:bool(name)
-    return declare(self, {low = 0, high = 1, bool = true}, name)
+    return one(self, BOOLEAN, name)
 end
 
-local function many(self, count, name, make)
+local function numbered(name)
+    return name and function(k) return ("%s[%d]"):format(name, k) end
+end
+
+local function check_count(self, count)
     check_model(self)
     number(count, "count", 0, 1 << 26)
-    local out = {}
-    for k = 1, count do out[k] = make(name and ("%s[%d]"):format(name, k)) end
-    return constraints.new_array(out, name)
 end
 
 ---An array of integer variables; `low` may be a list of values, as for int.
 ---@return cns.array
 function model:ints(count, low, high, name)
-    return many(self, count, type(low) == "table" and high or name, function(each)
-        if type(low) == "table" then return self:int(low, each) end
-        return self:int(low, high, each)
-    end)
+    check_count(self, count)
+    if type(low) == "table" then name = high or name end
+    local domain = count > 0 and domain_of(low, high)
+    return constraints.new_array(variables(self, count, domain, numbered(name)), name)
 end
 
 ---@return cns.array
 function model:bools(count, name)
-    return many(self, count, name, function(each) return self:bool(each) end)
+    check_count(self, count)
+    return constraints.new_array(variables(self, count, BOOLEAN, numbered(name)), name)
 end
 
----A matrix of integer variables.
+---A matrix of integer variables; `low` may be a list of values, as for int.
 ---@return cns.matrix
 function model:matrix(rows, columns, low, high, name)
     check_model(self)
     number(rows, "rows", 0, 1 << 20)
+    if type(low) == "table" then name = high or name end
     local out = {}
     for r = 1, rows do
-        out[r] = many(self, columns, nil, function() end)
-        for c = 1, columns do
-            out[r][c] = self:int(low, high, name and ("%s[%d,%d]"):format(name, r, c))
-        end
+        check_count(self, columns)
+        local domain = columns > 0 and domain_of(low, high)
+        local function called(c) return ("%s[%d,%d]"):format(name, r, c) end
+        out[r] = constraints.new_array(variables(self, columns, domain, name and called))
     end
     return constraints.new_matrix(out, name)
 end

@@ -103,12 +103,12 @@ function functions.odd(values) return expression.odd(values) end
 ---------------------------------------------------------------------------------------------------
 -- Relations
 
+local NONE = {}
+
 local function global(name, kind, v, i, define, more)
-    more = more or {}
-    more.op, more.bool, more.name, more.kind = "global", true, name, kind
-    more.v, more.i, more.define = v, i, define
-    more.literals = more.literals or {}
-    return make(more)
+    return make {op = "global", bool = true, name = name, kind = kind, v = v, i = i,
+        define = define, literals = more and more.literals or NONE,
+        conditional = more and more.conditional}
 end
 
 local function same_length(what, ...)
@@ -143,17 +143,19 @@ local function pairs_of(n, relation)
     return all(out)
 end
 
+local function define_all_different(v, i)
+    local ranges = expression.ranges(i[1], "except")
+    return pairs_of(#v[1], function(a, b)
+        local differ = rel("ne", v[1][a], v[1][b])
+        return #ranges == 0 and differ or any {differ, within(v[1][a], ranges)}
+    end)
+end
+
 ---No two are equal, but for the values in `except` (a list), which may repeat.
 function constraints.all_different(x, except)
     x = integers(x, "all_different")
     local excepted = except and numbers(except, "except") or {}
-    return global("all_different", "alldifferent", {x}, {excepted}, function(v, i)
-        local ranges = expression.ranges(i[1], "except")
-        return pairs_of(#v[1], function(a, b)
-            local differ = rel("ne", v[1][a], v[1][b])
-            return #ranges == 0 and differ or any {differ, within(v[1][a], ranges)}
-        end)
-    end)
+    return global("all_different", "alldifferent", {x}, {excepted}, define_all_different)
 end
 
 function constraints.all_equal(x)
@@ -620,11 +622,12 @@ end
 
 ---The elements of rows r, r + 1, ... and columns c, c + 1, ...
 function matrix:block(r, c, rows, columns)
-    local out = {}
+    local out, count = {}, 0
     for i = r, r + rows - 1 do
+        local row = self[i]
         for j = c, c + columns - 1 do
-            out[#out + 1] = self[i] and self[i][j] or fail("block: there is no element %s, %s",
-                i, j)
+            count = count + 1
+            out[count] = row and row[j] or fail("block: there is no element %s, %s", i, j)
         end
     end
     return setmetatable(out, array)

@@ -10,6 +10,10 @@
 
 local expression = {}
 
+-- Asked for each element of each list: locals are found without a look into a table.
+local getmetatable, setmetatable, type = getmetatable, setmetatable, type
+local tointeger = math.tointeger
+
 ---@class cns.expression
 local node = {__name = "cns.expression"}
 local methods = {}
@@ -86,33 +90,38 @@ local function make(fields)
 end
 expression.make = make
 
----An integer, or a node (a truth value counts as 0 or 1).
-local function integer(value, what)
-    if is_node(value) then
+-- What messages call a value: `what`, or its element k. Made only for them.
+local function called(what, k)
+    return k and ("%s[%d]"):format(what, k) or what
+end
+
+---An integer, or a node (a truth value counts as 0 or 1). `k`: it is this element of `what`.
+local function integer(value, what, k)
+    if getmetatable(value) == node then
         return value
     elseif type(value) == "number" then
-        local exact = math.tointeger(value)
+        local exact = tointeger(value)
         if exact then return exact end
     elseif type(value) == "boolean" then
         return value and 1 or 0
     end
-    fail("%s: an integer or an expression is needed, got %s", what, describe(value))
+    fail("%s: an integer or an expression is needed, got %s", called(what, k), describe(value))
 end
 expression.integer = integer
 
 ---A truth value: a Boolean node, true or false.
-local function truth(value, what)
+local function truth(value, what, k)
     if type(value) == "boolean" or is_node(value) and value.bool then
         return value
     end
-    fail("%s: a truth value (a Boolean variable or a relation) is needed, got %s", what,
+    fail("%s: a truth value (a Boolean variable or a relation) is needed, got %s", called(what, k),
         is_node(value) and "the integer expression " .. tostring(value) or describe(value))
 end
 expression.truth = truth
 
 ---A plain integer of Lua within low..high.
 local function number(value, what, low, high)
-    local exact = type(value) == "number" and math.tointeger(value)
+    local exact = type(value) == "number" and tointeger(value)
     if not exact or low and exact < low or high and exact > high then
         fail("%s: an integer%s is needed, got %s", what,
             low and high and (" in %d..%d"):format(low, high) or low and " from " .. low or "",
@@ -121,6 +130,11 @@ local function number(value, what, low, high)
     return exact
 end
 expression.number = number
+
+local function number_at(value, what, k)
+    local exact = type(value) == "number" and tointeger(value)
+    return exact or number(value, called(what, k))
+end
 
 local function list(values, what, check)
     if type(values) ~= "table" or is_node(values) then
@@ -133,7 +147,7 @@ local function list(values, what, check)
         if value == nil then
             fail("%s: element %d is missing", what, k)
         end
-        copy[k] = check(value, ("%s[%d]"):format(what, k))
+        copy[k] = check(value, what, k)
     end
     return copy
 end
@@ -141,7 +155,7 @@ end
 ---Copies of a list, checked.
 function expression.integers(values, what) return list(values, what, integer) end
 function expression.truths(values, what) return list(values, what, truth) end
-function expression.numbers(values, what) return list(values, what, number) end
+function expression.numbers(values, what) return list(values, what, number_at) end
 
 local function any_partial(values)
     for k = 1, #values do
@@ -231,6 +245,7 @@ end
 ---be nested as deeply as a loop that added them up was long.
 function expression.terms(value)
     if not is_node(value) then return {}, {}, value end
+    if value.op ~= "sum" then return {value}, {1}, 0 end
     local total, stack = new_sum(), {{value, 1}}
     while #stack > 0 do
         local top = table.remove(stack)

@@ -157,8 +157,19 @@ local function close_form(self, form)
     return form
 end
 
+-- An integer variable - an integer of the user: most relations of most models.
+local function variable_minus(self, variable, value)
+    local id = self:id_of(variable)
+    local low, high = self.low[id] - value, self.high[id] - value
+    return {ids = {id}, coefs = {1}, k = -value, low = low + 0.0, high = high + 0.0}
+end
+
 -- a - b as a form.
 function program:difference(a, b, env)
+    if is_node(a) and a.op == "var" and not a.bool
+        and math.type(b) == "integer" and b >= -LIMIT and b <= LIMIT then
+        return variable_minus(self, a, b)
+    end
     local form, at = {ids = {}, coefs = {}, k = 0}, {}
     for side, value in ipairs {a, b} do
         local sign = side == 1 and 1 or -1
@@ -502,8 +513,11 @@ function program:value(value, env)
 end
 
 function program:all_values(values, env)
-    local ids = {}
-    for k = 1, #values do ids[k] = self:value(values[k], env) end
+    local ids, known = {}, self.ids
+    for k = 1, #values do
+        local value = values[k]
+        ids[k] = known[value] or self:value(value, env)
+    end
     return ids
 end
 
