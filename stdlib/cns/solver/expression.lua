@@ -136,12 +136,21 @@ local function number_at(value, what, k)
     return exact or number(value, called(what, k))
 end
 
+-- Short lists are copied in one piece: one that is made element by element grows many times.
+local PIECE = 100
+
+---A copy of a list, to be overwritten from its first element on.
+local function copy_of(values)
+    return #values <= PIECE and {table.unpack(values)} or {}
+end
+expression.copy_of = copy_of
+
 local function list(values, what, check)
     if type(values) ~= "table" or is_node(values) then
         fail("%s: a list is needed, got %s", what, is_node(values) and "one expression"
             or describe(values))
     end
-    local copy = {}
+    local copy = copy_of(values)
     for k = 1, #values do
         local value = values[k]
         if value == nil then

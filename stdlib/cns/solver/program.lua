@@ -513,7 +513,7 @@ function program:value(value, env)
 end
 
 function program:all_values(values, env)
-    local ids, known = {}, self.ids
+    local ids, known = expression.copy_of(values), self.ids
     for k = 1, #values do
         local value = values[k]
         ids[k] = known[value] or self:value(value, env)

@@ -19,6 +19,7 @@ local solution_methods = {}
 -- Values by variable; the names of fields are text, so they never meet a variable.
 local function worth(self, key)
     if is_node(key) then
+        if key.op == "var" then return solution_methods.number(self, key, true) end
         local value = expression.evaluate(key, function(n) return self:number(n, true) end)
         return value
     elseif type(key) == "table" then
@@ -59,8 +60,8 @@ end
 
 -- The value of a variable: nil when there is none, an error when `needed`.
 function solution_methods:number(n, needed)
-    local id = rawget(self, "ids")[n]
-    local value = id and rawget(self, "values")[id + 1]
+    local id = self.ids[n]
+    local value = id and self.values[id + 1]
     if value == nil then
         if needed then fail("the variable %s is not in the solution", n.name) end
         return nil
