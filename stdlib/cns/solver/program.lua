@@ -20,6 +20,8 @@ local LIMIT = 1 << 40
 local program = {}
 program.__index = program
 
+local WEAK = {__mode = "k"}
+
 ---@param options {seed: integer?, memory: integer|string|nil}
 function program.new(options)
     return setmetatable({
@@ -27,10 +29,10 @@ function program.new(options)
         seed = options.seed,
         ids = {},    -- variable node -> number in the engine
         low = {}, high = {}, -- bounds, by number
-        values = setmetatable({}, {__mode = "k"}), -- node -> {id, defs}
-        lits = setmetatable({}, {__mode = "k"}),   -- truth value -> equal literal
-        halves = setmetatable({}, {__mode = "k"}), -- truth value -> literal that implies it
-        posted = setmetatable({}, {__mode = "k"}), -- truth values that hold
+        values = setmetatable({}, WEAK), -- node -> {id, defs}
+        lits = setmetatable({}, WEAK),   -- truth value -> equal literal
+        halves = setmetatable({}, WEAK), -- truth value -> literal that implies it
+        posted = setmetatable({}, WEAK), -- truth values that hold
         constants = {}, negated = {},
         name = nil,  -- of the constraint that is being posted
     }, program)
