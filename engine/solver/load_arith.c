@@ -110,14 +110,14 @@ static int64_t magnitude(const cns_state *s, cns_view x) {
     return low > high ? low : high;
 }
 
-/* The greatest absolute value of x ^ y, at most 2^61: the model has refused what could be more. */
+/* The greatest absolute value of x ^ y: the model has refused what could reach 2^62. */
 static int64_t power_limit(const cns_state *s, cns_view x, cns_view y) {
     int64_t base = magnitude(s, x);
     int64_t exponent = cns_view_high(s, y);
     int64_t result = 1;
     for (int64_t i = 0; i < exponent && base > 1; i++) {
-        if (result > (INT64_C(1) << 61) / base) {
-            return INT64_C(1) << 61;
+        if (result > INT64_MAX / 2 / base) {
+            return INT64_MAX / 2;
         }
         result *= base;
     }
@@ -301,8 +301,12 @@ cns_status cns_loading_sum_of_products(const cns_loading *k) {
     cns_view *sum = cns_arg_spare_views(k, x.count + 1);
     int64_t *a = k->l->scratch_ints;
     for (uint32_t i = 0; i < x.count; i++) {
-        int64_t limit = magnitude(s, x.data[i]) * magnitude(s, y.data[i]);
         a[i] = cns_arg_int(k, 0, i, 1);
+        if (a[i] == 0) { /* a product that nobody has refused, however large */
+            sum[i] = cns_view_constant(0);
+            continue;
+        }
+        int64_t limit = magnitude(s, x.data[i]) * magnitude(s, y.data[i]);
         if (!cns_arg_new_view(k, -limit, limit, &sum[i]) ||
             cns_post_times(s, (cns_post){k->post.origin, CNS_LIT_TRUE}, x.data[i], y.data[i],
                            sum[i]) != CNS_OK) {

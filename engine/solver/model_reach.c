@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * model_reach.c - whether the arithmetic of a constraint stays within 2^62 over declared bounds.
+ * model_reach.c - whether the arithmetic of a constraint stays below 2^62 over declared bounds.
  *
  * Sums are taken of absolute values: then every partial sum, in any order, stays within, and so
  * does what a propagator forms of them. Requires arguments that passed the table of kinds.
@@ -10,7 +10,7 @@
 
 static cns_status too_large(const cns_model *model, const cns_constraint *c, const char *what) {
     char label[CNS_LABEL_SIZE];
-    return cns_fail(model->context, CNS_E_RANGE, "%s: %s may pass 2^62 within the declared bounds",
+    return cns_fail(model->context, CNS_E_RANGE, "%s: %s may reach 2^62 within the declared bounds",
                     cns_constraint_label(c, label), what);
 }
 
@@ -21,14 +21,14 @@ static cns_wide size_of(const cns_model *model, cns_var var) {
     return low > high ? low : high;
 }
 
-/* total += |a| * b; false when that passes the limit. requires: |a|, total <= 2^62, b <= 2^80.
- * The quick test keeps the product below 2^125. */
+/* total += |a| * b; false when that reaches the limit. requires: |a| <= 2^62, total < 2^62, b <=
+ * 2^80. The quick test keeps the product below 2^125. */
 static bool add_product(cns_wide *total, cns_wide a, cns_wide b) {
     a = cns_wide_abs(a);
     if (a == 0 || b == 0) {
         return true;
     }
-    if (b > CNS_WIDE_LIMIT || a * b > CNS_WIDE_LIMIT - *total) {
+    if (b > CNS_WIDE_LIMIT || a * b >= CNS_WIDE_LIMIT - *total) {
         return false;
     }
     *total += a * b;
@@ -47,12 +47,14 @@ static bool add_linear(const cns_model *model, const cns_constraint *c, const in
 }
 
 cns_status cns_reach_linear(const cns_model *model, const cns_constraint *c) {
-    cns_wide total = cns_wide_abs(c->i[1][0]);
-    return add_linear(model, c, c->i[0], &total) ? CNS_OK : too_large(model, c, "the sum");
+    cns_wide total = 0;
+    return add_product(&total, c->i[1][0], 1) && add_linear(model, c, c->i[0], &total)
+               ? CNS_OK
+               : too_large(model, c, "the sum");
 }
 
 cns_status cns_reach_times(const cns_model *model, const cns_constraint *c) {
-    cns_wide total = 0;
+    cns_wide total = size_of(model, c->v[0][2]); /* the two are compared */
     bool fits = add_product(&total, size_of(model, c->v[0][0]), size_of(model, c->v[0][1]));
     return fits ? CNS_OK : too_large(model, c, "the product");
 }
@@ -62,7 +64,7 @@ cns_status cns_reach_pow(const cns_model *model, const cns_constraint *c) {
     int64_t y = cns_model_high(model, c->v[0][1]);
     for (int64_t k = 0; x > 1 && k < y; k++) {
         power *= x;
-        if (power > CNS_WIDE_LIMIT) {
+        if (power >= CNS_WIDE_LIMIT - size_of(model, c->v[0][2])) {
             return too_large(model, c, "the power");
         }
     }

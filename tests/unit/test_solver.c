@@ -883,6 +883,85 @@ START_TEST(a_cancellation_is_taken_back_by_restart) {
 }
 END_TEST
 
+/* ---- large values ---------------------------------------------------------------------------- */
+
+static int count_solutions(cns_context *context, cns_solver *solver) {
+    const cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
+    support_status(context, CNS_OK, cns_solver_set_options(solver, &options));
+    int count = 0;
+    while (step(context, solver, 0) == CNS_SOLUTION) {
+        count++;
+    }
+    return count;
+}
+
+/* b <=> x * x = y, and b <=> x ^ y = z: no value of x is lost because its result is large. */
+START_TEST(large_results_of_a_condition_are_refused_or_right) {
+    static const int64_t largest[] = {2147483647, 2147483648};
+    cns_context *context = support_context();
+    for (int k = 0; k < 2; k++) {
+        cns_solver *solver = new_solver(context, 0);
+        const int64_t ranges[] = {-largest[k], -largest[k], 3, 3, largest[k], largest[k]};
+        cns_var x, y, b;
+        support_status(context, CNS_OK, cns_solver_new_int_ranges(solver, ranges, 3, NULL, &x));
+        support_status(context, CNS_OK, cns_solver_new_int(solver, 0, 1, NULL, &y));
+        support_status(context, CNS_OK, cns_solver_new_bool(solver, NULL, &b));
+        const cns_var square[] = {x, x, y};
+        const cns_constraint c = {.size = sizeof c,
+                                  .kind = CNS_TIMES,
+                                  VARS(0, square),
+                                  .condition = CNS_IF_AND_ONLY,
+                                  .literal = b};
+        support_status(context, k == 0 ? CNS_OK : CNS_E_RANGE, cns_solver_add(solver, &c));
+        if (k == 0) {
+            ck_assert_int_eq(count_solutions(context, solver), 3 * 2);
+        }
+        cns_solver_destroy(solver);
+    }
+    cns_solver *solver = new_solver(context, 0);
+    cns_var v[3], b;
+    support_status(context, CNS_OK, cns_solver_new_int(solver, 0, 3, NULL, &v[0]));
+    support_status(context, CNS_OK,
+                   cns_solver_new_int(solver, 0, 39, NULL, &v[1])); /* 3^39 < 2^62 */
+    support_status(context, CNS_OK, cns_solver_new_int(solver, 0, 1, NULL, &v[2]));
+    support_status(context, CNS_OK, cns_solver_new_bool(solver, NULL, &b));
+    const cns_constraint power = {.size = sizeof power,
+                                  .kind = CNS_POW,
+                                  VARS(0, v),
+                                  .condition = CNS_IF_AND_ONLY,
+                                  .literal = b};
+    support_status(context, CNS_OK, cns_solver_add(solver, &power));
+    ck_assert_int_eq(count_solutions(context, solver), 4 * 40 * 2);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
+/* A product that counts for nothing may be as large as it likes: -x * y = x. */
+START_TEST(products_without_a_coefficient_do_not_overflow) {
+    static const int64_t ranges[] = {-1099511627775, -1099511627775, 1000003,
+                                     1000003,        1099511627776,  1099511627776};
+    static const int64_t coefficients[] = {0, -1};
+    cns_context *context = support_context();
+    cns_solver *solver = new_solver(context, 0);
+    cns_var x, y;
+    support_status(context, CNS_OK, cns_solver_new_int_ranges(solver, ranges, 3, NULL, &x));
+    support_status(context, CNS_OK, cns_solver_new_int(solver, -2, 5, NULL, &y));
+    const cns_var left[] = {x, y}, right[] = {x, x};
+    const cns_constraint c = {.size = sizeof c,
+                              .kind = CNS_SUM_OF_PRODUCTS,
+                              VARS(0, left),
+                              VARS(1, right),
+                              .v[2] = &x,
+                              .v_count[2] = 1,
+                              INTS(0, coefficients)};
+    support_status(context, CNS_OK, cns_solver_add(solver, &c));
+    ck_assert_int_eq(count_solutions(context, solver), 3);
+    cns_solver_destroy(solver);
+    support_context_destroy(context);
+}
+END_TEST
+
 /* ---- the annotated search ------------------------------------------------------------------- */
 
 /* Values in the middle of a wide domain are those of the domain, and found without a walk through
@@ -964,6 +1043,8 @@ int main(void) {
     tcase_add_test(cases, a_run_tells_every_solution);
     tcase_add_test(cases, a_run_tells_its_progress);
     tcase_add_loop_test(cases, values_in_the_middle_are_of_the_domain, 0, 4);
+    tcase_add_test(cases, large_results_of_a_condition_are_refused_or_right);
+    tcase_add_test(cases, products_without_a_coefficient_do_not_overflow);
     tcase_add_test(cases, a_removed_middle_is_not_decided_on);
     tcase_add_test(cases, a_listener_may_add_constraints);
     tcase_add_test(cases, a_cancellation_is_taken_back_by_restart);
