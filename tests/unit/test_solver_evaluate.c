@@ -106,7 +106,7 @@ static const row rows[] = {
     {"pow", "v0 1 1099511627776 1", true},
     {"pow", "v0 -1 1099511627776 1", true},
     {"pow", "v0 -1 1099511627775 -1", true},
-    {"pow", "v0 2 62 0", false},
+    {"pow", "v0 2 61 0", false},
     {"pow", "v0 2 -1099511627776 0", true},
     {"abs", "v0 -3 3", true},
     {"abs", "v0 -3 -3", false},

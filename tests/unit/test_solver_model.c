@@ -186,7 +186,7 @@ static const row rows[] = {
     {"arg_min", "v0 0 1", INVALID, "index (v1): 0 elements, expected 1"},
     {"bin_packing", "v0 1 2 i0 0 7 v1 1 2 6 i1 0", GOOD},
     {"bin_packing", "v0 1 2 i0 0 -7 v1 1 2", INVALID, "weights (i0): element 2 is -7, expected >="},
-    {"bin_packing", "v0 1 2 i0 1 4611686018427387904 v1 1", RANGE, "the sum of weights may pass"},
+    {"bin_packing", "v0 1 2 i0 1 4611686018427387904 v1 1", RANGE, "the sum of weights may reach"},
     {"knapsack", "v0 1 2 i0 0 7 i1 2 2 v1 1 2", GOOD},
     {"knapsack", "v0 1 0 i0 0 7 i1 2 2 v1 1 2", INVALID, "x (v0): element 2 is variable 0"},
     {"knapsack", "v0 1 2 i0 0 7 i1 -2 2 v1 1 2", INVALID, "profits (i1): element 1 is -2"},
@@ -201,7 +201,7 @@ static const row rows[] = {
     {"sum_of_products", "v0 0 1 v1 1 2 v2 2", GOOD},
     {"sum_of_products", "v0 0 1 v1 1 2 i0 3 -3 v2 2", GOOD},
     {"sum_of_products", "v0 0 1 v1 1 2 i0 3 v2 2", INVALID, "coefficients (i0): 1 elements"},
-    {"sum_of_products", "v0 5 v1 5 v2 2", RANGE, "sum_of_products: the sum of products may pass"},
+    {"sum_of_products", "v0 5 v1 5 v2 2", RANGE, "sum_of_products: the sum of products may reach"},
     {"sum_of_products", "v0 5 v1 5 i0 0 v2 2", GOOD},
     {"sum_of_products", "v0 5 v1 5 i0 4611686018427387904 v2 2", RANGE, "may reach 2^62"},
 };
