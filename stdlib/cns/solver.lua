@@ -232,10 +232,10 @@ function model:matrix(rows, columns, low, high, name)
     check_model(self)
     number(rows, "rows", 0, 1 << 20)
     if type(low) == "table" then name = high or name end
+    if rows > 0 then check_count(self, columns) end
+    local domain = rows > 0 and columns > 0 and domain_of(low, high)
     local out = {}
     for r = 1, rows do
-        check_count(self, columns)
-        local domain = columns > 0 and domain_of(low, high)
         local function called(c) return ("%s[%d,%d]"):format(name, r, c) end
         out[r] = constraints.new_array(variables(self, columns, domain, name and called))
     end
