@@ -8,6 +8,8 @@
 
 #define COUNTED 1024      /* values at most that are counted one by one */
 #define SMALL_DOMAIN 1000 /* values that get literals of their own when decided on */
+#define CREEP_SHARE 1000  /* a bound that moves by less than this part of the domain creeps */
+#define CREEP_LIMIT 16    /* moves like that in a row until the domain is halved */
 
 /* ---- the phases' rules ---------------------------------------------------------------------- */
 
@@ -284,6 +286,21 @@ static bool choose_bool(cns_state *s, cns_fact *out) {
     return false;
 }
 
+/* Whether integer `n`, about to be decided at `bound`, creeps: it is wide, and the last times that
+ * it was decided there the bound was refuted and moved by next to nothing. */
+static bool creeps(cns_state *s, uint32_t n, int64_t bound) {
+    cns_int *x = &s->ints[n];
+    int64_t share = (cns_high(s, 2 * n) - cns_low(s, 2 * n)) / CREEP_SHARE;
+    int64_t step = bound > x->tried ? bound - x->tried : x->tried - bound;
+    if (step > share) {
+        x->creeps = 0;
+    } else if (step > 0 && x->creeps < CREEP_LIMIT) {
+        x->creeps++;
+    }
+    x->tried = bound;
+    return x->creeps == CREEP_LIMIT;
+}
+
 static bool choose_int(cns_state *s, cns_fact *out) {
     while (s->int_order.count > 0) {
         uint32_t n = s->int_order.data[0];
@@ -292,11 +309,13 @@ static bool choose_int(cns_state *s, cns_fact *out) {
             cns_heap_pop(&s->int_order, s->int_activity);
             continue;
         }
+        int64_t low = cns_low(s, t);
+        int64_t high = cns_high(s, t);
         int64_t value = wanted_value(s, n);
-        if (value == CNS_NO_BOUND || value <= cns_low(s, t)) {
-            *out = cns_fact_le(t, cns_low(s, t));
-        } else if (value >= cns_high(s, t)) {
-            *out = cns_fact_ge(t, cns_high(s, t));
+        if (value == CNS_NO_BOUND || value <= low) {
+            *out = cns_fact_le(t, creeps(s, n, low) ? middle_of(low, high) : low);
+        } else if (value >= high) {
+            *out = cns_fact_ge(t, creeps(s, n, high) ? middle_of(low, high) + 1 : high);
         } else {
             *out = cns_fact_ge(t, value);
         }

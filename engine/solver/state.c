@@ -198,7 +198,7 @@ cns_status cns_new_int(cns_state *s, const int64_t *ranges, uint32_t range_count
     s->ints[n] = (cns_int){0};
     s->ints[n].ranges = copy;
     s->ints[n].range_count = range_count;
-    s->ints[n].branch = true;
+    s->ints[n].tried = ranges[0];
     s->bound[2 * n] = s->root[2 * n] = ranges[0];
     s->bound[2 * n + 1] = s->root[2 * n + 1] = -ranges[2 * range_count - 1];
     s->int_phase[n] = s->int_best[n] = CNS_NO_BOUND;

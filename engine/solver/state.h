@@ -158,7 +158,8 @@ typedef struct cns_int {
     uint32_t range_count;  /* of the declared domain; 1: no holes */
     uint32_t *dense;       /* dense_span Booleans for [x >= v], then as many for [x = v] */
     const int64_t *ranges; /* declared domain, low, high, low, high, ...; owned by the state */
-    bool branch;           /* may be decided on */
+    int64_t tried;         /* the bound that it was decided at last */
+    uint32_t creeps;       /* how often in a row that had hardly moved since */
 } cns_int;
 
 /* ---- clauses -------------------------------------------------------------------------------- */
