@@ -20,8 +20,6 @@ typedef struct cns_alias {
     int64_t offset;
 } cns_alias;
 
-#define CNS_TERM_NONE UINT32_MAX
-
 typedef struct cns_loader {
     const cns_model *model;
     cns_state *state;

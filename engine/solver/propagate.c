@@ -7,6 +7,7 @@
  * each one the literals go first again. Between two steps of the loop nothing is lost: a paused
  * propagation is continued by the next call.
  */
+#include "solver/cycle.h"
 #include "solver/trail.h"
 
 #define CLAUSE_TICKS 8 /* a clause that is looked into is rarely in the cache */
@@ -293,6 +294,14 @@ static bool hold_objective(cns_state *s) {
                                                         cns_reason_make(CNS_REASON_ALWAYS, 0, 0));
 }
 
+/* Counts a run; in a fixpoint that takes long, looks for a cycle now and then. */
+static bool counted(cns_state *s) {
+    if (s->runs++ == 0) {
+        s->cycle_search_at = cns_first_cycle_search(s);
+    }
+    return s->runs < s->cycle_search_at || cns_refute_cycle(s);
+}
+
 static bool run_propagator(cns_state *s, cns_propagator *p) {
     s->active_origin = p->origin;
     bool ok = p->class->propagate(s, p);
@@ -334,6 +343,9 @@ cns_progress cns_propagate(cns_state *s) {
         }
         if (s->ticks >= s->ticks_end) {
             return CNS_PAUSED;
+        }
+        if (!counted(s)) {
+            return stopped(s);
         }
         cns_propagator *p = next_propagator(s);
         if (p == NULL) {

@@ -30,6 +30,7 @@ typedef uint32_t cns_term; /* 2 * integer x, + 1 for -x; every bound is a lower 
 #define CNS_LIT_FALSE 1u
 #define CNS_LIT_NONE UINT32_MAX
 #define CNS_TERM_ZERO 0u /* integer 0 is constant 0 */
+#define CNS_TERM_NONE UINT32_MAX
 #define CNS_NO_BOUND INT64_MIN
 
 /* What can be said of the state: a literal is true, or a term is at least a value. */
@@ -353,6 +354,8 @@ struct cns_state {
     cns_rng rng;
     uint64_t ticks; /* work done so far */
     uint64_t ticks_end;
+    uint64_t runs;            /* of propagators, since the level was made or returned to */
+    uint64_t cycle_search_at; /* cycle.h: runs at which the next search is due */
     cns_counters counters;
     bool did_without; /* cns_do_without, some time */
 

@@ -350,6 +350,7 @@ void cns_new_level(cns_state *s) {
     }
     s->levels[s->level++] =
         (cns_level){s->trail_count, s->move_count, s->spans.count, s->saved_count};
+    s->runs = 0;
     if (s->level > s->counters.peak_depth) {
         s->counters.peak_depth = s->level;
     }
@@ -435,6 +436,7 @@ void cns_backtrack(cns_state *s, uint32_t level) {
     s->move_count = mark.moves;
     s->spans.count = mark.spans;
     s->level = level;
+    s->runs = 0;
     cns_clear_queues(s);
 }
 

@@ -7,11 +7,16 @@
  * each run, long ones are kept up to date by what wakes. Explanations give back the slack that
  * they do not need: first by naming fewer terms, then by naming a lower bound.
  */
+#include "solver/globals/linear.h"
+
 #include "solver/globals/linear_form.h"
 
 enum {
-    LONG_SUM = 12 /* terms, from which on keeping a sum is cheaper than taking it */
+    LONG_SUM = 12,       /* terms, from which on keeping a sum is cheaper than taking it */
+    DIFFERENCE_TERMS = 4 /* at most, where differences are asked for */
 };
+
+#define GAIN_LIMIT (INT64_C(1) << 61)
 
 typedef struct linear {
     cns_conditional base;
@@ -261,6 +266,75 @@ static cns_status post_two(cns_state *s, cns_post post, const cns_linear_form *f
         }
     }
     return s->status;
+}
+
+/* ---- differences ---------------------------------------------------------------------------- */
+
+typedef struct sum { /* any of the propagators above, short ones */
+    const cns_conditional *base;
+    const int64_t *a;
+    const cns_term *term;
+    int64_t c;
+    uint32_t count;
+} sum;
+
+/* False: `p` is no sum of few terms. */
+static bool short_sum(const cns_propagator *p, sum *out) {
+    if (p->class == &two_class || p->class == &two_free_class) {
+        const two *self = (const two *)p;
+        *out = (sum){&self->base, self->a, self->t, self->c, 2};
+        return true;
+    }
+    if (p->class == &short_class || p->class == &free_class) {
+        const linear *self = (const linear *)p;
+        *out = (sum){&self->base, self->a, self->term, self->c, self->count};
+        return self->count <= DIFFERENCE_TERMS;
+    }
+    return false;
+}
+
+/* What the others leave to terms i and j together. */
+static int64_t left_to(const cns_state *s, const sum *of, uint32_t i, uint32_t j) {
+    int64_t left = of->c;
+    for (uint32_t k = 0; k < of->count; k++) {
+        left -= k == i || k == j ? 0 : of->a[k] * s->bound[of->term[k]];
+    }
+    return left;
+}
+
+uint32_t cns_linear_differences(const cns_state *s, const cns_propagator *p, cns_difference *out) {
+    sum of;
+    uint32_t count = 0;
+    if (!short_sum(p, &of) || !cns_condition_true(s, of.base)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < of.count; i++) {
+        for (uint32_t j = 0; j < of.count; j++) {
+            if (i == j || of.a[i] != of.a[j]) {
+                continue;
+            }
+            int64_t gain = -cns_floor_div(left_to(s, &of, i, j), of.a[i]);
+            if (gain >= -GAIN_LIMIT && gain <= GAIN_LIMIT) {
+                out[count++] = (cns_difference){of.term[i], of.term[j] ^ 1, gain,
+                                                p->number,  (uint8_t)i,     (uint8_t)j};
+            }
+        }
+    }
+    return count;
+}
+
+void cns_explain_difference(cns_state *s, const cns_difference *d, cns_facts *out) {
+    sum of;
+    if (!short_sum(s->propagators[d->propagator], &of)) {
+        CNS_ASSERT(false);
+        return;
+    }
+    cns_push_condition(s, of.base, out);
+    for (uint32_t k = 0; k < of.count; k++) {
+        if (k != d->i && k != d->j) {
+            cns_push_ge(s, out, of.term[k], s->bound[of.term[k]]);
+        }
+    }
 }
 
 /* ---- posting -------------------------------------------------------------------------------- */
