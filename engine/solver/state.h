@@ -110,6 +110,8 @@ typedef struct cns_move { /* a bound that was raised */
     int64_t bound, old;
     cns_term term;
     uint32_t previous; /* position of the entry that set `old` */
+    uint32_t leap;     /* that of an entry of the same term further back; 0: none near */
+    uint32_t depth;    /* moves of the term up to this one */
 } cns_move;
 
 typedef struct cns_move_mark { /* conflict analysis: what is asked of a move */

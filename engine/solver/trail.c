@@ -10,6 +10,8 @@
 #include "solver/proof.h"
 #include "solver/share.h"
 
+#define LEAP 16 /* moves of one term */
+
 bool cns_facts_push(cns_state *s, cns_facts *facts, cns_fact fact) {
     if (facts->count == facts->capacity &&
         !cns_grow(s, &facts->data, sizeof *facts->data, &facts->capacity, facts->count + 1)) {
@@ -176,6 +178,22 @@ static inline uint32_t atom_at_high(const cns_state *s, const cns_int *x, int64_
     return n != 0 && s->atoms[n].value == high ? n : 0;
 }
 
+static inline const cns_move *move_at(const cns_state *s, uint32_t position) {
+    return &s->moves[s->trail[position].what & ~CNS_WHAT_BOUND];
+}
+
+/* Each move knows the nearest one before it whose depth is a multiple of LEAP: of a term that moved
+ * a thousand times the past is found in steps of LEAP. */
+static inline void note_move(cns_state *s, cns_term t, int64_t bound) {
+    cns_move move = {bound, s->bound[t], t, s->last[t], 0, 1};
+    if (move.previous != 0) {
+        const cns_move *below = move_at(s, move.previous);
+        move.leap = below->depth % LEAP == 0 ? move.previous : below->leap;
+        move.depth = below->depth + 1;
+    }
+    s->moves[s->move_count++] = move;
+}
+
 /* Moves the bound, and decides the atoms on its way. requires: low < bound <= high. */
 static bool move_bound(cns_state *s, cns_term t, int64_t bound, cns_reason reason) {
     if (is_observed(s)) {
@@ -195,7 +213,7 @@ static bool move_bound(cns_state *s, cns_term t, int64_t bound, cns_reason reaso
         if (position == UINT32_MAX) {
             return false;
         }
-        s->moves[s->move_count++] = (cns_move){bound, s->bound[t], t, s->last[t]};
+        note_move(s, t, bound);
         s->last[t] = position;
     }
     s->bound[t] = bound;
@@ -445,11 +463,12 @@ void cns_backtrack(cns_state *s, uint32_t level) {
 uint32_t cns_find_move(const cns_state *s, cns_term term, int64_t value) {
     uint32_t p = s->last[term];
     while (p != 0) {
-        const cns_move *move = &s->moves[s->trail[p].what & ~CNS_WHAT_BOUND];
+        const cns_move *move = move_at(s, p);
         if (move->old < value) {
             break;
         }
-        p = move->previous;
+        bool far = move->leap != 0 && move_at(s, move->leap)->bound >= value;
+        p = far ? move->leap : move->previous;
     }
     return p;
 }
@@ -458,9 +477,10 @@ int64_t cns_low_before(const cns_state *s, cns_term term, uint32_t position) {
     uint32_t p = s->last[term];
     int64_t bound = s->bound[term];
     while (p >= position && p != 0) {
-        const cns_move *move = &s->moves[s->trail[p].what & ~CNS_WHAT_BOUND];
-        bound = move->old;
-        p = move->previous;
+        const cns_move *move = move_at(s, p);
+        bool far = move->leap != 0 && move->leap >= position;
+        bound = far ? move_at(s, move->leap)->bound : move->old;
+        p = far ? move->leap : move->previous;
     }
     return bound;
 }
