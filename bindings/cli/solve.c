@@ -330,7 +330,7 @@ int solve_search(solve_job *job) {
     if (job->request->statistics) {
         print_statistics(job);
     }
-    bool written = fflush(stdout) == 0;
+    bool written = fflush(stdout) == 0 && !ferror(stdout); /* else the usual way out tells */
     if (written && status == CNS_OK && outcome == CNS_STOPPED && job->request->time_limit != 0) {
         leave(solve_interrupted() ? CLI_INTERRUPTED : CLI_SUCCESS);
     }

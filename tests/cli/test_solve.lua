@@ -353,6 +353,7 @@ end)
 test("lost output", function()
     local result = solve("-a", small, {redirect = ">/dev/full"})
     expect(result, 1, nil, "output was lost")
+    expect(solve("-a -t 60000", small, {redirect = ">/dev/full"}), 1, nil, "output was lost")
     expect(solve("-a", small, {redirect = ">&-"}), 1)
     -- A search that nobody can see the end of ends.
     local many = model("plenty.fzn", "var 1..1000000: x :: output_var;\nsolve satisfy;\n")
