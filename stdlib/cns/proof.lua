@@ -11,6 +11,7 @@
 local definitions = require "cns.proof.definitions"
 local engine = require "cns.proof.engine"
 local flatzinc = require "cns.proof.flatzinc"
+local gaps = require "cns.proof.gaps"
 local kinds = require "cns.proof.kinds"
 local predicates = require "cns.proof.predicates"
 local reject = require "cns.proof.reject"
@@ -255,6 +256,10 @@ function steps.a(self, words)
     e.add {e.literal(e.GE, w, low)}
     e.add {e.literal(e.LE, w, high)}
     for x in pairs(e.holes[v]) do e.add {e.literal(e.NE, w, s * (x - o))} end
+    for _, gap in ipairs(gaps.of(e.holes[v])) do
+        local first, last = s * (gap[1] - o), s * (gap[2] - o)
+        e.exclude(w, math.min(first, last), math.max(first, last))
+    end
     for _, j in ipairs(self.meant_by[v]) do
         local m = self.meaning[j]
         self.meaning[j] = {v = w, s = m.s * s, o = m.s * o + m.o}
@@ -313,9 +318,7 @@ local function new_variable(self, words, ranges)
     self.owned[origin] = owned
     owned.vars[#owned.vars + 1] = v
     self.unknown[v] = true
-    local holes = {}
-    for x in pairs(self.e.holes[v]) do holes[x] = true end
-    owned.before[v] = {ranges[1], ranges[#ranges], holes}
+    owned.before[v] = {ranges[1], ranges[#ranges], gaps.copy(self.e.holes[v])}
     return v
 end
 

@@ -201,6 +201,26 @@ prove("integers of one constant, and their Booleans", constants(5, "free"),
     "1 solution, no others", "-a")
 prove("Booleans that cannot all be true", constants(5, "b4"), "unsatisfiable")
 
+-- Domains with wide gaps, of which an alias takes another's: 0 is left over, which y is not.
+prove("wide gaps", [[
+var {-3000000000,0,3000000000}: x;
+var {-3000000000,1,3000000000}: y;
+var 0..5000000000: z;
+constraint int_lin_eq([1,1],[x,y],0);
+constraint int_abs(x,z);
+constraint int_le(z,2999999999);
+solve satisfy;
+]], "unsatisfiable")
+prove("a best value behind wide gaps", [[
+var {-1099511627776,-5,7,1099511627776}: x :: output_var;
+var -9..1000000000000: y;
+var bool: b;
+constraint int_lin_eq([1,-1],[x,y],2);
+constraint int_lin_le_reif([1],[y],0,b);
+constraint bool_clause([b],[]);
+solve maximize x;
+]], "optimal, objective -5")
+
 -- ---- damage ---------------------------------------------------------------------------------
 
 local function copy(lines)

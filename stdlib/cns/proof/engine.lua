@@ -7,13 +7,15 @@
 -- that are not false: those of a changed variable that became false are looked for among the
 -- literals that are watched. Facts of the root stay; what is assumed is undone.
 
+local gaps = require "cns.proof.gaps"
+
 local engine = {}
 
 local GE <const>, LE <const>, EQ <const>, NE <const> = 1, 2, 3, 4
 engine.GE, engine.LE, engine.EQ, engine.NE = GE, LE, EQ, NE
 local NEGATION <const> = {[EQ] = NE, [NE] = EQ}
 local DEAD <const> = 0 -- in the first literal's place: the clause was deleted
-local MAX_GAP <const> = 1 << 20
+local MAX_LISTED <const> = 1 << 10 -- values of a gap that are holes one by one
 
 function engine.new()
     local low, high, holes = {}, {}, {}       -- by variable
@@ -35,12 +37,16 @@ function engine.new()
         local v = #low + 1
         low[v], high[v], holes[v] = ranges[1], ranges[#ranges], {}
         queue_mask[v] = 0
+        local wide = {}
         for k = 2, #ranges - 2, 2 do
-            if ranges[k + 1] - ranges[k] > MAX_GAP then
-                error("a domain with a gap of more than 2^20 values is not supported", 0)
+            local from, to = ranges[k] + 1, ranges[k + 1] - 1
+            if to - from < MAX_LISTED then
+                for value = from, to do holes[v][value] = true end
+            else
+                wide[#wide + 1] = {from, to}
             end
-            for value = ranges[k] + 1, ranges[k + 1] - 1 do holes[v][value] = true end
         end
+        if #wide > 0 then gaps.add(holes[v], wide) end
         for op = 1, 4 do
             ids[v * 4 + op], watched[v * 4 + op] = {}, {}
         end
@@ -110,7 +116,11 @@ function engine.new()
 
     local function raise(v, c)
         local h = holes[v]
-        while h[c] do c = c + 1 end
+        local hole = h[c]
+        while hole do
+            c = hole == true and c + 1 or hole[2] + 1
+            hole = h[c]
+        end
         push(v, 1, low[v])
         enqueue(v, 1)
         low[v] = c
@@ -119,7 +129,11 @@ function engine.new()
 
     local function lower(v, c)
         local h = holes[v]
-        while h[c] do c = c - 1 end
+        local hole = h[c]
+        while hole do
+            c = hole == true and c - 1 or hole[1] - 1
+            hole = h[c]
+        end
         push(v, 2, high[v])
         enqueue(v, 2)
         high[v] = c
@@ -341,6 +355,19 @@ function engine.new()
                 local same = index[name]
                 index[name] = same and {c, same} or {c}
             end
+        end
+    end
+
+    -- Takes the values from..to out of a domain, at the root.
+    function e.exclude(v, from, to)
+        if e.refuted then return end
+        gaps.add(holes[v], {{from, to}})
+        e.changes = e.changes + 1
+        enqueue(v, 4)
+        local h = holes[v]
+        if not ((not h[low[v]] or raise(v, low[v])) and (not h[high[v]] or lower(v, high[v]))
+            and propagate()) then
+            refute()
         end
     end
 

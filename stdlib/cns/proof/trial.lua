@@ -10,6 +10,7 @@
 -- steps about them allow. So all of these steps are checked together: each solution of the
 -- constraint must leave such values.
 
+local gaps = require "cns.proof.gaps"
 local prune = require "cns.proof.prune"
 local tasks = require "cns.proof.tasks"
 
@@ -378,9 +379,7 @@ function trial.begin(c, e)
     c.steps = {}
     c.before = {}
     for _, v in ipairs(c.scope) do
-        local holes = {}
-        for x in pairs(e.holes[v]) do holes[x] = true end
-        c.before[v] = {e.low[v], e.high[v], holes}
+        c.before[v] = {e.low[v], e.high[v], gaps.copy(e.holes[v])}
     end
 end
 
