@@ -122,6 +122,7 @@ local OPS = {[">="] = engine.GE, ["<="] = engine.LE, ["="] = engine.EQ, ["!="] =
 
 -- A literal, true or false: as read before, since what an integer or a Boolean is never changes.
 function checker:literal(text)
+    if not text then reject("a literal is missing") end
     local l = self.literals[text]
     if l == nil then
         l = self:read_literal(text)
@@ -200,7 +201,7 @@ end
 
 function steps.v(self, words)
     local k = self.by_name[words[3]] or reject("the model has no variable %s", words[3])
-    self.var_of[tonumber(words[2])] = k
+    self.var_of[tonumber(words[2]) or reject("'%s' is no number", words[2])] = k
 end
 
 -- The sum `a` with the fixed variables' values on its right side.
@@ -223,6 +224,7 @@ function steps.a(self, words)
     local e = self.e
     if c.kind ~= "eq" or c.mode then reject("constraint %s makes no alias", words[2]) end
     local a = without_fixed(e, c.arguments)
+    if a.a[1] == 0 or a.a[2] == 0 then reject("constraint %s makes no alias", words[2]) end
     self.version = self.version + 1
     if #a.x == 0 then
         if a.c ~= 0 then e.add {} end
@@ -339,8 +341,9 @@ function steps.x(self, words)
         local ranges = {}
         for k = 5, #words do
             ranges[#ranges + 1] = math.tointeger(tonumber(words[k])) or reject("no range")
+            if #ranges > 1 and ranges[#ranges] < ranges[#ranges - 1] then reject("no range") end
         end
-        if #ranges == 0 then reject("no range") end
+        if #ranges == 0 or #ranges % 2 ~= 0 then reject("no range") end
         self.ints[n] = {v = new_variable(self, words, ranges)}
     else
         reject("'%s' is not understood", tostring(words[3]))

@@ -350,6 +350,7 @@ local empty = "var bool: a;\nvar bool: b;\nconstraint bool_clause([a,b],[]);\nso
 for _, claim in ipairs {"r 0 b1", "c b1", "t 0 ~b1", "u", "e b1", "x 5 is 7", "b 9 new 7",
     "nonsense", "b 9 huh 0", "b 9 node 0 0 2", "b 9 edge 0 0 0", "l 0 0 1 1 1", "b 9 tail 0 0 1",
     "b 9 row 0 1 1", "b 9 value 0 1", "b 9 le 0 1 x1", "b 9 le 0 : 1 4 2", "b 9 all 0 b7",
+    "v", "v b a", "x 5 lit", "x 5 new 0 3", "x 5 new 0 3 2", "= 0 0",
     "b 9 all 7 b1", "b 2 any 0 b1", "s 1", "s 0 0", "o", "= 0 0 T", "a 0 0 1", "r 7", "c x1>=1",
     "r 0 b1 b"} do
     local verdict = verify(empty, {"v 0 a", "v 1 b", "cns-proof 1", "m 2 1", "b 1 is 0", "b 2 is 1",
