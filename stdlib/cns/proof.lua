@@ -31,7 +31,7 @@ local function new_checker(model, limits)
         model = model, limits = limits, e = engine.new(), constraints = {}, var_of = {},
         by_name = {}, ints = {}, bools = {}, owned = {}, unknown = {}, literals = {},
         defined = {}, defined_by = {}, parts = {}, meaning = {}, meant_by = {}, version = 0,
-        solutions = 0,
+        solutions = 0, known = {},
         counts = {steps = 0, learnt = 0, lemmas = 0, trusted = 0, deleted = 0}, kinds_of = {},
     }, checker)
     for k, var in ipairs(model.vars) do
@@ -515,6 +515,21 @@ local function holds(c, d)
     return is == (condition ~= (c.mode == "negated"))
 end
 
+-- Solutions are counted, so each differs in its outputs from those before. Of an optimisation it is
+-- better than they are.
+function checker:must_be_new(values)
+    if self.model.goal ~= "satisfy" then return end
+    local outputs = {}
+    for k in ipairs(self.model.vars) do
+        if not self.model.any_output or self.model.outputs[k] then
+            outputs[#outputs + 1] = values[k]
+        end
+    end
+    local key = table.concat(outputs, " ")
+    if self.known[key] then reject("this solution was there before") end
+    self.known[key] = true
+end
+
 function steps.s(self, words)
     if #words - 1 ~= self.variables then reject("a solution has %s values", self.variables) end
     local values = {}
@@ -536,6 +551,7 @@ function steps.s(self, words)
             reject("the solution breaks constraint %d (%s)", k, c.name)
         end
     end
+    self:must_be_new(values)
     self.solution, self.left = values, false
     self.solutions = self.solutions + 1
     if self.model.goal ~= "satisfy" then

@@ -362,6 +362,11 @@ check("a step that the meaning of a new Boolean does not give is rejected",
         "b 9 all 0 b1 b2", "r 0 b9"}).accepted)
 check("one that it gives is accepted", verify(empty, {"v 0 a", "v 1 b", "cns-proof 1", "m 2 1",
     "b 1 is 0", "b 2 is 1", "b 9 all 0 ~b1 ~b2", "r 0 ~b9"}).accepted)
+for second, accepted in pairs {["s 0 1"] = true, ["s 1 0"] = false} do
+    check("a second solution that is another one: '" .. second .. "'", accepted == verify(empty,
+        {"v 0 a", "v 1 b", "cns-proof 1", "m 2 1", "b 1 is 0", "b 2 is 1", "s 1 0", "e ~b1 b2",
+            second}).accepted)
+end
 check("a clause of the model is accepted", verify(empty, {"v 0 a", "v 1 b", "cns-proof 1", "m 2 1",
     "b 1 is 0", "b 2 is 1", "r 0 b1 b2", "s 1 0"}).accepted)
 
