@@ -60,8 +60,14 @@ function g.bools(length, base)
     return g.ints(length, 0, 1, base, "bool")
 end
 
+---Optional variables; one that is absent for good among them, now and then.
 function g.opts(length, low, high, base)
-    return declare(("array[%d..%d] of var opt %d..%d"):format(base, base + length - 1, low, high))
+    local elements = {}
+    for k = 1, length do
+        elements[k] = k > 1 and random(3) == 1 and "<>" or
+            declare(("var opt %d..%d"):format(low, high))
+    end
+    return g.at(base, length, "[" .. table.concat(elements, ",") .. "]")
 end
 
 function g.base()
