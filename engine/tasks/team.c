@@ -11,7 +11,7 @@ enum { WAIT_YIELDS = 48 };
 
 uint32_t cns_team_width(const cns_tasks *pool) {
     uint32_t workers = cns_tasks_workers(pool);
-    /* An outside thread takes a worker's place: more threads than CPUs only disturb each other. */
+    /* One more than there are workers would mostly be one more than there are CPUs. */
     return cns_tasks_current_worker(pool) >= 0 || workers > 1 ? workers : 2;
 }
 

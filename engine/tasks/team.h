@@ -52,7 +52,9 @@ bool cns_team_is_empty(const cns_team *team);
 void cns_team_wake_owner(cns_team *team);
 /* requires: nobody is active. */
 void cns_team_close(cns_team *team);
-/* How many threads a loop of the calling thread uses: its own counts as a worker's. */
+/* How many threads a loop of the calling thread uses: the workers' number, an outside thread taking
+ * the place of one. Beside an outside thread a pool's only worker would then have nothing to do, so
+ * these two work together. */
 uint32_t cns_team_width(const cns_tasks *pool);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "cns/tasks.h"
 #include "support.h"
+#include "tasks/team.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { SCALE = 1 };
@@ -475,6 +476,63 @@ START_TEST(a_loop_covers_its_range_once) {
         ck_assert_int_eq(most_seen(seen, count), count ? 1 : 0);
         ck_assert_int_eq(total_seen(seen, count), count);
     }
+    cns_tasks_destroy(pool);
+    support_context_destroy(context);
+}
+END_TEST
+
+typedef struct crowd {
+    cns_tasks *pool;
+    uint32_t width;
+    _Atomic uint32_t inside, most;
+    uint64_t end; /* of the wait for all of them */
+} crowd;
+
+/* Stays until as many threads are inside at once as the loop is to have. */
+static cns_status crowd_in(void *user, int64_t begin, int64_t end) {
+    (void)begin;
+    (void)end;
+    crowd *c = user;
+    uint32_t inside = atomic_fetch_add(&c->inside, 1) + 1;
+    uint32_t most = atomic_load(&c->most);
+    while (inside > most && !atomic_compare_exchange_weak(&c->most, &most, inside)) {
+    }
+    while (atomic_load(&c->most) < c->width && cns_os_clock() < c->end) {
+        cns_os_thread_yield();
+    }
+    atomic_fetch_sub(&c->inside, 1);
+    return CNS_OK;
+}
+
+static cns_status gather_crowd(void *user, cns_cancel *cancel) {
+    (void)cancel;
+    crowd *c = user;
+    cns_loop_options options = {.size = sizeof options, .grain = 1};
+    c->width = cns_team_width(c->pool);
+    c->end = cns_os_clock() + UINT64_C(60000000000);
+    return cns_tasks_for(c->pool, &options, 0, 64, crowd_in, c);
+}
+
+/* An outside thread takes a worker's place, but does not leave a pool's only worker idle. */
+START_TEST(a_loop_has_as_many_threads_as_the_pool) {
+    static const uint32_t from_outside[] = {2, 2, 32};
+    uint32_t workers = worker_counts[_i];
+    cns_context *context = support_context();
+    cns_tasks *pool = make_pool(context, workers);
+    crowd outside = {.pool = pool};
+    ck_assert_int_eq(gather_crowd(&outside, NULL), CNS_OK);
+    ck_assert_uint_eq(outside.width, from_outside[_i]);
+    ck_assert_uint_eq(atomic_load(&outside.most), outside.width);
+
+    crowd inside = {.pool = pool};
+    cns_spawn_options options = {.size = sizeof options, .external = 1}; /* on a worker */
+    cns_future *future;
+    support_status(context, CNS_OK,
+                   cns_tasks_spawn(pool, &options, gather_crowd, &inside, &future));
+    ck_assert_int_eq(cns_future_await_for(future, UINT64_C(100000000000)), CNS_OK);
+    ck_assert_uint_eq(inside.width, workers);
+    ck_assert_uint_eq(atomic_load(&inside.most), inside.width);
+    cns_future_release(future);
     cns_tasks_destroy(pool);
     support_context_destroy(context);
 }
@@ -1093,6 +1151,7 @@ static void add_tests(TCase *cases) {
     tcase_add_loop_test(cases, a_long_chain_of_waits_does_not_overflow_the_stack, 0, 2);
     tcase_add_test(cases, tasks_that_wait_for_each_other_are_told);
     tcase_add_loop_test(cases, a_loop_covers_its_range_once, 0, WORKER_COUNTS);
+    tcase_add_loop_test(cases, a_loop_has_as_many_threads_as_the_pool, 0, WORKER_COUNTS);
     tcase_add_test(cases, absurd_ranges_and_grains_end);
     tcase_add_loop_test(cases, a_failing_part_stops_the_loop, 0, WORKER_COUNTS);
     tcase_add_loop_test(cases, loops_nest_four_deep_inside_tasks, 0, WORKER_COUNTS);

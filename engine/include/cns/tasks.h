@@ -4,13 +4,14 @@
  *
  * A pool of W workers starts W threads (fewer, with a warning in the log, when the OS refuses
  * some). A waiting outside thread helps from an extra place of its own; a loop or graph uses W
- * threads in all, at least 2, the caller included. Whoever waits (await, for, reduce, graph run)
- * runs tasks meanwhile; idle threads sleep. Nested parallelism cannot deadlock, with one rule: what
- * a task awaits must not depend on a task that spawned it. Where threads would wait for each other
- * in a circle of futures, await gives CNS_E_INVALID (a circle through a loop or a graph run is not
- * noticed and hangs); where waits nest too deeply for the threads the OS gives, CNS_E_LIMIT. All
- * functions may be called from any thread, workers included, unless said otherwise. A task must not
- * outlive its pool: destroy cancels what has not begun and waits for what has.
+ * threads in all, the caller included, but 2 where W is 1 and the caller is from outside. Whoever
+ * waits (await, for, reduce, graph run) runs tasks meanwhile; idle threads sleep. Nested
+ * parallelism cannot deadlock, with one rule: what a task awaits must not depend on a task that
+ * spawned it. Where threads would wait for each other in a circle of futures, await gives
+ * CNS_E_INVALID (a circle through a loop or a graph run is not noticed and hangs); where waits nest
+ * too deeply for the threads the OS gives, CNS_E_LIMIT. All functions may be called from any
+ * thread, workers included, unless said otherwise. A task must not outlive its pool: destroy
+ * cancels what has not begun and waits for what has.
  */
 #ifndef CNS_TASKS_H
 #define CNS_TASKS_H
