@@ -2,23 +2,28 @@
  *
  * evaluate_sets.c - evaluators of what asks which values occur, and how often: they sort a copy.
  */
-#include <stdlib.h>
-
 #include "solver/evaluate.h"
 
 /* ---- sorted copies -------------------------------------------------------------------------- */
 
-static int compare_pairs(const void *left, const void *right) {
-    const cns_pair *a = left, *b = right;
-    if (a->key != b->key) {
-        return a->key < b->key ? -1 : 1;
-    }
-    return (a->other > b->other) - (a->other < b->other);
+static bool is_before(cns_pair a, cns_pair b) {
+    return a.key < b.key || (a.key == b.key && a.other < b.other);
 }
 
+/* Shell's, with the gaps of Gonnet and Baeza-Yates (1991). Local search sorts a few dozens time and
+ * again: qsort calls a function for each comparison, and takes memory that is not the context's. */
 void cns_pairs_sort(cns_pair *pairs, size_t count) {
-    if (count > 1) {
-        qsort(pairs, count, sizeof *pairs, compare_pairs);
+    for (size_t gap = count; gap > 1;) {
+        gap = gap < 5 ? 1 : (5 * gap - 1) / 11;
+        for (size_t k = gap; k < count; k++) {
+            cns_pair moved = pairs[k];
+            size_t place = k;
+            while (place >= gap && is_before(moved, pairs[place - gap])) {
+                pairs[place] = pairs[place - gap];
+                place -= gap;
+            }
+            pairs[place] = moved;
+        }
     }
 }
 
@@ -178,7 +183,7 @@ bool cns_holds_arg_sort(const cns_evaluation *e) {
             return false;
         }
         cns_pair now = {cns_at(e, 0, place), place};
-        if (j > 0 && compare_pairs(&before, &now) >= 0) {
+        if (j > 0 && !is_before(before, now)) {
             return false;
         }
         before = now;
