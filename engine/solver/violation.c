@@ -549,17 +549,30 @@ size_t cns_violation_scratch(const cns_model *m, const cns_model_constraint *c) 
     return own > evaluator ? own : evaluator;
 }
 
+/* Of so many pairs. */
+static uint64_t sorting(uint64_t count) {
+    return count * (64 - (uint64_t)__builtin_clzll(count + 1));
+}
+
 uint64_t cns_violation_work(const cns_model *m, const cns_model_constraint *c) {
     uint64_t work = 1 + c->v[0].count;
     const cns_outputs outputs = cns_violation_outputs(m, c);
     switch (c->kind) {
     case CNS_ALLDIFFERENT:
+        return work * (1 + c->i[0].count) + sorting(c->v[0].count);
     case CNS_AMONG:
     case CNS_GLOBAL_CARDINALITY:
     case CNS_BIN_PACKING:
         return work * (2 + (outputs.count > c->i[0].count ? outputs.count : c->i[0].count));
+    case CNS_CUMULATIVE:
+        return work + sorting(2 * (uint64_t)c->v[0].count);
+    case CNS_DISJUNCTIVE:
+    case CNS_NVALUE:
+    case CNS_PRECEDE:
+    case CNS_SORT:
+        return work + sorting(c->v[0].count);
     case CNS_DIFFN:
-        return work * (1 + c->v[0].count / 2);
+        return work * (1 + 5 * (uint64_t)c->v[0].count / 2);
     case CNS_TABLE:
     case CNS_MDD:
         return work + c->i[0].count + c->i[1].count;

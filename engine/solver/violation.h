@@ -17,7 +17,7 @@
 int64_t cns_violation(const cns_evaluation *e);
 /* Pairs of scratch memory for the constraint. */
 size_t cns_violation_scratch(const cns_model *model, const cns_model_constraint *c);
-/* About how much work one call is. */
+/* About how much work one call is, in ticks. */
 uint64_t cns_violation_work(const cns_model *model, const cns_model_constraint *c);
 
 /* The variables whose values follow from the others by the constraint: elements start ..
