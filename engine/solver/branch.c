@@ -112,9 +112,9 @@ static int64_t middle_of(int64_t low, int64_t high) {
 
 /* The first value of the domain from `value` on, downwards or upwards; the bounds are such. Holes
  * of the declared domain are leapt over: they may be as wide as the domain itself. */
-static int64_t value_from(const cns_state *s, cns_term t, int64_t value, bool up) {
+static int64_t value_from(cns_state *s, cns_term t, int64_t value, bool up) {
     const cns_int *x = &s->ints[t >> 1];
-    while (value > cns_low(s, t) && value < cns_high(s, t) && !cns_has(s, t, value)) {
+    for (; value > cns_low(s, t) && value < cns_high(s, t) && !cns_has(s, t, value); s->ticks++) {
         uint32_t k = cns_range_from(x, value);
         bool removed = x->ranges[2 * k] <= value; /* it was declared */
         if (up) {
@@ -127,7 +127,7 @@ static int64_t value_from(const cns_state *s, cns_term t, int64_t value, bool up
 }
 
 /* The value of the domain nearest to `middle`, which lies within its bounds; the lower of two. */
-static int64_t nearest(const cns_state *s, cns_view v, int64_t middle) {
+static int64_t nearest(cns_state *s, cns_view v, int64_t middle) {
     bool negative = v.term & 1;
     cns_term t = v.term & ~1u;
     int64_t own = negative ? v.offset - middle : middle - v.offset;
