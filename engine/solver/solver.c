@@ -221,7 +221,7 @@ cns_status cns_solver_prepare(cns_solver *solver, uint64_t ticks, bool *ready) {
     }
     status = load(solver, ticks, ready);
     solver->torn = status != CNS_OK;
-    solver->loaded = status == CNS_OK;
+    solver->loaded = true; /* else what failed would begin as a new problem, without the solution */
     solver->loading = status == CNS_OK && !*ready;
     return status;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cns/solver.h"
+#include "solver/solver_impl.h"
 #include "support.h"
 
 /* ---- a model of many kinds ------------------------------------------------------------------ */
@@ -288,12 +289,48 @@ START_TEST(a_limit_may_be_met_anywhere) {
 }
 END_TEST
 
+/* ---- a state that is made anew --------------------------------------------------------------- */
+
+/* Memory that gives out again and again while a torn state is made anew behind a solution. */
+START_TEST(reloads_may_fail_in_a_row) {
+    bool reloaded = false;
+    for (int64_t granted = 0; !reloaded; granted++) {
+        support_failing failing = {.countdown = -1, .keep_failing = 1};
+        model m = {.context = support_failing_context(&failing)};
+        ck_assert_int_eq(cns_solver_create(m.context, NULL, &m.solver), CNS_OK);
+        build(&m);
+        ck_assert_int_eq(cns_solver_set_goal(m.solver, CNS_MINIMIZE, m.cost), CNS_OK);
+        cns_outcome outcome;
+        int64_t cost, kept;
+        ck_assert_int_eq(cns_solver_step(m.solver, 0, &outcome), CNS_OK);
+        ck_assert_int_eq(cns_solver_value(m.solver, m.cost, &cost), CNS_OK);
+        m.solver->torn = true; /* as by memory that gave out at the root */
+        for (int tries = 0; tries < 3 && !reloaded; tries++) {
+            atomic_store(&failing.countdown, granted);
+            reloaded = cns_solver_step(m.solver, 1, &outcome) == CNS_OK;
+            ck_assert_int_eq(cns_solver_value(m.solver, m.cost, &kept), CNS_OK);
+            ck_assert_int_eq(kept, cost);
+        }
+        atomic_store(&failing.countdown, -1);
+        do {
+            ck_assert_int_eq(cns_solver_step(m.solver, 0, &outcome), CNS_OK);
+        } while (outcome == CNS_RUNNING);
+        ck_assert(outcome == CNS_COMPLETE ||
+                  (cns_solver_value(m.solver, m.cost, &kept) == CNS_OK && kept < cost));
+        cns_solver_destroy(m.solver);
+        support_context_destroy(m.context);
+        ck_assert_int_eq(atomic_load(&failing.live_blocks), 0);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("solver memory");
     TCase *cases = tcase_create("memory");
     tcase_set_timeout(cases, 600);
     tcase_add_loop_test(cases, each_allocation_may_fail, 0, TASKS);
     tcase_add_loop_test(cases, a_limit_may_be_met_anywhere, 0, TASKS);
+    tcase_add_test(cases, reloads_may_fail_in_a_row);
     suite_add_tcase(suite, cases);
     return support_run(suite);
 }
