@@ -152,6 +152,7 @@ static answer solve(model *m) {
     while (outcome != CNS_COMPLETE) {
         cns_status status = cns_solver_step(m->solver, 0, &outcome);
         if (again(m, status)) {
+            ck_assert_int_eq(cns_solver_check(m->solver), CNS_OK);
             ck_assert_int_eq(cns_solver_value(m->solver, m->cost, &value),
                              a.solutions ? CNS_OK : CNS_E_NOTFOUND);
             ck_assert(a.solutions == 0 || value == cost);
