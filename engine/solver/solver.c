@@ -183,7 +183,8 @@ static cns_status begin_load(cns_solver *solver, bool *needed) {
         cns_backtrack(&solver->own.state, 0);
         solver->at_solution = false;
         solver->has_solution = false;
-        solver->torn = solver->torn || solver->narrowed;
+        /* What was loaded in part was another model: others would number otherwise. */
+        solver->torn = solver->torn || solver->narrowed || solver->loading;
         if (!wants_team(solver)) {
             cns_solver_dismiss(solver);
         }

@@ -1043,6 +1043,37 @@ START_TEST(test_workers_join_a_model_that_grew) {
 }
 END_TEST
 
+/* The same of a model that changes while it is loaded in pieces: of which variables matter alone.
+ */
+START_TEST(test_workers_join_a_model_that_changed_half_way) {
+    threads pool;
+    start_threads(&pool, 2);
+    cns_context *context = support_context();
+    cns_solver *s = new_solver(context, 0);
+    set_workers(s, &pool, 3, true);
+    for (int v = 0; v < ATOMS; v++) {
+        ck_assert_int_eq(cns_solver_new_bool(s, NULL, &(cns_var){0}), CNS_OK);
+    }
+    for (int v = 0; v < 40; v++) {
+        new_int(s, 0, 9); /* of no constraint: loaded as outputs */
+    }
+    add_formula(s, 17);
+    cns_outcome outcome;
+    cns_solver_stats stats = {0};
+    while (stats.int_vars == 0) {
+        support_status(context, CNS_OK, cns_solver_step(s, 5, &outcome));
+        ck_assert_int_eq(outcome, CNS_RUNNING);
+        cns_solver_get_stats(s, &stats);
+    }
+    ck_assert_int_eq(cns_solver_mark_output(s, 0), CNS_OK);
+    support_status(context, CNS_OK, cns_solver_step(s, 0, &outcome));
+    ck_assert_int_eq(outcome, CNS_SOLUTION);
+    cns_solver_destroy(s);
+    support_context_destroy(context);
+    end_threads(&pool);
+}
+END_TEST
+
 START_TEST(test_workers_need_an_executor) {
     cns_context *context = support_context();
     cns_solver *s = new_solver(context, 1);
@@ -1076,6 +1107,7 @@ int main(void) {
     tcase_add_test(solvers, test_all_solutions);
     tcase_add_test(solvers, test_a_team_may_be_sent_away);
     tcase_add_test(solvers, test_workers_join_a_model_that_grew);
+    tcase_add_test(solvers, test_workers_join_a_model_that_changed_half_way);
     tcase_add_loop_test(solvers, test_step_budget, 0, 2);
     tcase_add_loop_test(solvers, test_cancel_and_time_limit, 0, 2);
     tcase_add_loop_test(solvers, test_conflict_limit, 0, 2);
