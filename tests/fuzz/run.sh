@@ -6,6 +6,7 @@
 # scripts: `storm` calls everything in the Lua module with odd arguments, `transfer` sends random
 # values to workers and back, `vm` compares random kernels with Lua (each third one in machine code,
 # too, or each CNS_FUZZ_NATIVEth). `many` makes and drops 10000 kernels, however long it takes.
+# `api` changes a solver's model and takes its memory between steps (it needs Check's header).
 # `dump` and `module` run what they make as machine code where CNS_FUZZ_PLUGIN names the plugin.
 set -eu
 seconds=60
@@ -15,7 +16,7 @@ case ${1:-} in
     shift
     ;;
 esac
-[ $# -gt 0 ] || set -- heap map hash buffer lua dump module cache fzn solve storm transfer vm
+[ $# -gt 0 ] || set -- heap map hash buffer lua dump module cache fzn solve api storm transfer vm
 build=build/fuzz
 export CNS_CACHE= # what is fuzzed gets compiled, and nothing of it is kept
 mkdir -p $build/findings
@@ -63,8 +64,10 @@ run_many() {
 
 run_fuzzer() {
     mkdir -p "$build/corpus/$1"
-    control= # a model takes some hundred choices: no use in starting with few
-    [ "$1" != solve ] || control="-len_control=0 -max_len=300"
+    control= # a model, or a life, takes some hundred choices: no use in starting with few
+    case $1 in
+    solve | api) control="-len_control=0 -max_len=300" ;;
+    esac
     $build/tests/fuzz/fuzz_"$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 \
         -verbosity=0 -print_final_stats=1 $control -artifact_prefix=$build/findings/"$1"- \
         "$build/corpus/$1" 2>&1 |

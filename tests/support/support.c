@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int support_run(Suite *suite) {
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 static void log_to_stderr(void *user, cns_log_level level, const char *channel, const char *line) {
     (void)user;
     (void)level;
