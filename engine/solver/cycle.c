@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define RELAXATIONS (1u << 20) /* tried at most, some milliseconds */
+#define EDGES (1u << 20)       /* at most: with more of them there is no search */
+#define RELAXATIONS (1u << 22) /* tried at most, some milliseconds */
 #define FAR (INT64_C(1) << 61) /* beyond it nothing is relaxed: sums must not overflow */
 #define NO_EDGE UINT32_MAX
 
@@ -40,10 +41,12 @@ static void deinit(graph *g) {
                      CNS_ALIGN_DEFAULT);
 }
 
+/* False: there are too many, or memory gave out. */
 static bool collect_edges(graph *g) {
     cns_state *s = g->state;
     for (uint32_t k = 0; k < s->propagator_count; k++) {
-        if (!cns_grow(s, &g->edges, sizeof *g->edges, &g->capacity, g->count + CNS_DIFFERENCES)) {
+        if (g->count > EDGES ||
+            !cns_grow(s, &g->edges, sizeof *g->edges, &g->capacity, g->count + CNS_DIFFERENCES)) {
             return false;
         }
         g->count += cns_linear_differences(s, s->propagators[k], g->edges + g->count);
