@@ -12,8 +12,7 @@
 #include "solver/globals/linear_form.h"
 
 enum {
-    LONG_SUM = 12,       /* terms, from which on keeping a sum is cheaper than taking it */
-    DIFFERENCE_TERMS = 4 /* at most, where differences are asked for */
+    LONG_SUM = 12 /* terms, from which on keeping a sum is cheaper than taking it */
 };
 
 #define GAIN_LIMIT (INT64_C(1) << 61)
@@ -288,7 +287,7 @@ static bool short_sum(const cns_propagator *p, sum *out) {
     if (p->class == &short_class || p->class == &free_class) {
         const linear *self = (const linear *)p;
         *out = (sum){&self->base, self->a, self->term, self->c, self->count};
-        return self->count <= DIFFERENCE_TERMS;
+        return self->count <= CNS_DIFFERENCE_TERMS;
     }
     return false;
 }

@@ -7,7 +7,10 @@
 
 #include "solver/globals/globals.h"
 
-enum { CNS_DIFFERENCES = 12 }; /* of one constraint, at most: it has up to four terms */
+enum {
+    CNS_DIFFERENCE_TERMS = 4, /* of a constraint at most, where differences are asked for */
+    CNS_DIFFERENCES = CNS_DIFFERENCE_TERMS * (CNS_DIFFERENCE_TERMS - 1) /* of it, at most */
+};
 
 typedef struct cns_difference { /* to >= from + gain, whatever the bounds of these two are */
     cns_term from, to;
