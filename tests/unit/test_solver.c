@@ -9,36 +9,17 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "cns/solver.h"
 #include "solver/solver_impl.h"
 #include "solver_random.h"
-#include "support.h"
-
-#define VARS(k, array) .v[k] = (array), .v_count[k] = sizeof(array) / sizeof *(array)
-#define INTS(k, array) .i[k] = (array), .i_count[k] = sizeof(array) / sizeof *(array)
+#include "solver_steps.h"
 
 /* ---- what the tests share ------------------------------------------------------------------- */
-
-static cns_solver *new_solver(cns_context *context, uint64_t seed) {
-    const cns_solver_config config = {.size = sizeof config, .seed = seed};
-    cns_solver *solver = NULL;
-    support_status(context, CNS_OK, cns_solver_create(context, &config, &solver));
-    return solver;
-}
 
 static cns_solve_options free_search(bool all) {
     return (cns_solve_options){.size = sizeof(cns_solve_options),
                                .strategy = CNS_STRATEGY_FREE,
                                .restart_scale = 5,
                                .all_solutions = all};
-}
-
-static cns_outcome step(cns_context *context, cns_solver *solver, uint64_t ticks) {
-    cns_outcome outcome = CNS_RUNNING;
-    do {
-        support_status(context, CNS_OK, cns_solver_step(solver, ticks, &outcome));
-    } while (outcome == CNS_RUNNING);
-    return outcome;
 }
 
 static int64_t value(const cns_solver *solver, cns_var var) {
@@ -82,7 +63,7 @@ static void forget(solutions *s) {
 static cns_solver *random_solver(cns_context *context, uint64_t seed, int kind) {
     cns_rng rng;
     cns_rng_seed(&rng, seed);
-    cns_solver *solver = new_solver(context, seed);
+    cns_solver *solver = solver_new(context, seed);
     solver_random_solver(&rng, kind, solver);
     return solver;
 }
@@ -97,7 +78,7 @@ START_TEST(misuse_is_refused) {
     ck_assert_int_eq(cns_solver_create(context, NULL, NULL), CNS_E_INVALID);
     ck_assert_int_eq(cns_solver_create(context, &config, &s), CNS_E_INVALID);
     ck_assert_ptr_null(s);
-    s = new_solver(context, 0);
+    s = solver_new(context, 0);
     cns_var x = -77, b;
     const cns_var *core;
     size_t count;
@@ -146,7 +127,7 @@ START_TEST(misuse_is_refused) {
     ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_E_INVALID);
     options = (cns_solve_options){.size = sizeof options, .restart_base = -1};
     ck_assert_int_eq(cns_solver_set_options(s, &options), CNS_E_RANGE);
-    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION); /* all of it left no trace */
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION); /* all of it left no trace */
     ck_assert_int_eq(cns_solver_value(s, 9, &low), CNS_E_INVALID);
     ck_assert_int_eq(cns_solver_value(s, x, NULL), CNS_E_INVALID);
     ck_assert_int_eq(value(s, b) + value(s, ~b), 1);
@@ -176,7 +157,7 @@ END_TEST
 
 START_TEST(variables_are_as_declared) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 0);
+    cns_solver *s = solver_new(context, 0);
     cns_var x, y, c, d;
     int64_t low, high;
     char name[] = "first";
@@ -217,7 +198,7 @@ static uint64_t find_all(cns_context *context, uint64_t seed, uint64_t ticks, in
     uint32_t width = all.model.variable_count;
     bool *found = calloc(all.count + 1, 1);
     uint32_t count = 0;
-    while (step(context, solver, ticks) == CNS_SOLUTION) {
+    while (solver_step(context, solver, ticks) == CNS_SOLUTION) {
         uint32_t k = 0, v = 0;
         for (; k < all.count; k++) { /* which one, as far as the outputs say */
             for (v = 0; v < width; v++) {
@@ -250,7 +231,7 @@ static uint64_t find_all(cns_context *context, uint64_t seed, uint64_t ticks, in
     ck_assert_uint_ge(stats.literals, stats.bool_vars);
     ck_assert_uint_le(stats.peak_depth, stats.nodes);
     ck_assert_uint_gt(stats.memory_peak, 1000);
-    ck_assert_int_eq(step(context, solver, 0), CNS_COMPLETE);
+    ck_assert_int_eq(solver_step(context, solver, 0), CNS_COMPLETE);
     ck_assert_int_eq(cns_solver_check(solver), CNS_OK);
     uint64_t work =
         stats.nodes * 3 + stats.failures * 5 + stats.propagations * 7 + stats.learnt * 9;
@@ -276,7 +257,7 @@ END_TEST
 
 START_TEST(uniqueness_shows) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 0);
+    cns_solver *s = solver_new(context, 0);
     const cns_solve_options options = free_search(true);
     cns_var x, y;
     cns_solver_new_int(s, 0, 9, NULL, &x);
@@ -291,16 +272,16 @@ START_TEST(uniqueness_shows) {
     cns_solver_set_options(s, &options);
     ck_assert_int_eq(cns_solver_add(s, &sum), CNS_OK);
     for (int k = 0; k < 2; k++) {
-        ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION);
+        ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION);
     }
-    ck_assert_int_eq(step(context, s, 0), CNS_COMPLETE);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_COMPLETE);
     ck_assert_int_eq(cns_solver_add(s, &less), CNS_OK); /* a new problem: x = 8, y = 9 alone */
-    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION);
     ck_assert_int_eq(value(s, x), 8);
-    ck_assert_int_eq(step(context, s, 0), CNS_COMPLETE);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_COMPLETE);
     ck_assert_int_eq(cns_solver_restart(s), CNS_OK);
-    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION);
-    ck_assert_int_eq(step(context, s, 0), CNS_COMPLETE);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_COMPLETE);
     cns_solver_destroy(s);
     support_context_destroy(context);
 }
@@ -420,7 +401,7 @@ static int random_literal(cns_rng *rng) {
 /* Several rounds of assumptions on one solver. */
 static uint32_t check_cores(uint64_t seed) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, seed);
+    cns_solver *s = solver_new(context, seed);
     cns_rng rng;
     cns_rng_seed(&rng, seed);
     formula f;
@@ -447,7 +428,7 @@ static uint32_t check_cores(uint64_t seed) {
         const cns_var *core;
         support_status(context, CNS_OK, cns_solver_assume(s, assumed, given));
         bool expected = satisfiable(&f, assumed, given);
-        ck_assert_int_eq(step(context, s, 0), expected ? CNS_SOLUTION : CNS_COMPLETE);
+        ck_assert_int_eq(solver_step(context, s, 0), expected ? CNS_SOLUTION : CNS_COMPLETE);
         if (expected) {
             ck_assert_int_eq(cns_solver_core(s, 1, &core, &count), CNS_E_NOTFOUND);
             for (size_t k = 0; k < given; k++) {
@@ -469,7 +450,7 @@ static uint32_t check_cores(uint64_t seed) {
             rest[k] = core[count - 1];
             ck_assert(!minimise || satisfiable(&f, rest, count - 1));
         }
-        ck_assert_int_eq(step(context, s, 0), CNS_COMPLETE);
+        ck_assert_int_eq(solver_step(context, s, 0), CNS_COMPLETE);
         cores += count > 0;
     }
     cns_solver_destroy(s);
@@ -488,7 +469,7 @@ END_TEST
 
 START_TEST(infeasible_without_assumptions_is_an_empty_core) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 0);
+    cns_solver *s = solver_new(context, 0);
     cns_var b;
     const cns_var *core;
     size_t count = 9;
@@ -496,7 +477,7 @@ START_TEST(infeasible_without_assumptions_is_an_empty_core) {
     const cns_constraint nothing = {.size = sizeof nothing, .kind = CNS_CLAUSE};
     ck_assert_int_eq(cns_solver_assume(s, &b, 1), CNS_OK);
     ck_assert_int_eq(cns_solver_add(s, &nothing), CNS_OK);
-    ck_assert_int_eq(step(context, s, 0), CNS_COMPLETE);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_COMPLETE);
     support_status(context, CNS_OK, cns_solver_core(s, 1, &core, &count));
     ck_assert_uint_eq(count, 0);
     cns_solver_destroy(s);
@@ -510,7 +491,7 @@ END_TEST
 START_TEST(a_model_may_grow_between_steps) {
     enum { N = 6 };
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 4);
+    cns_solver *s = solver_new(context, 4);
     cns_var x[N];
     int found = 0;
     for (int k = 0; k < N; k++) {
@@ -528,7 +509,7 @@ START_TEST(a_model_may_grow_between_steps) {
                 support_status(context, CNS_OK, cns_solver_add(s, &apart));
             }
         }
-        ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION);
+        ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION);
     }
     do {
         cns_var differs[N];
@@ -548,7 +529,7 @@ START_TEST(a_model_may_grow_between_steps) {
         const cns_constraint cut = {.size = sizeof cut, .kind = CNS_CLAUSE, VARS(0, differs)};
         support_status(context, CNS_OK, cns_solver_add(s, &cut));
         found++;
-    } while (step(context, s, 7) == CNS_SOLUTION);
+    } while (solver_step(context, s, 7) == CNS_SOLUTION);
     ck_assert_int_eq(found, 4); /* known: six queens have four solutions */
     cns_solver_destroy(s);
     support_context_destroy(context);
@@ -564,7 +545,7 @@ START_TEST(options_may_change_at_a_solution) {
         cns_solve_options options = free_search(true);
         uint32_t count = 0;
         cns_solver_set_options(s, &options);
-        while (step(context, s, 0) == CNS_SOLUTION) {
+        while (solver_step(context, s, 0) == CNS_SOLUTION) {
             count++;
             options.restart = (cns_restart_policy)(count % (CNS_RESTART_LBD + 1));
             options.strategy = (cns_strategy)(count % (CNS_STRATEGY_FREE + 1));
@@ -653,7 +634,7 @@ START_TEST(excursions_change_no_optimum) {
     uint32_t excursions = 0;
     for (uint64_t seed = 0; seed < 30; seed++) {
         cns_context *context = support_context();
-        cns_solver *s = new_solver(context, seed);
+        cns_solver *s = solver_new(context, seed);
         masks f = random_masks(seed);
         cns_solve_options options = free_search(false);
         options.restart = CNS_RESTART_CONSTANT;
@@ -738,7 +719,7 @@ END_TEST
 
 START_TEST(a_run_tells_its_progress) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 1);
+    cns_solver *s = solver_new(context, 1);
     listener l = {.stop_at = 3};
     const cns_solver_events events = {
         .size = sizeof events, .interval = 1, .progress = count_progress, .user = &l};
@@ -751,7 +732,7 @@ START_TEST(a_run_tells_its_progress) {
     support_status(context, CNS_OK, cns_solver_run(s, &events, &outcome));
     ck_assert_int_eq(outcome, CNS_STOPPED);
     ck_assert_uint_eq(l.calls, 3);
-    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION); /* it goes on from there */
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION); /* it goes on from there */
     cns_solver_destroy(s);
     support_context_destroy(context);
 }
@@ -777,7 +758,7 @@ static int cut_off(void *user, cns_solver *solver) {
 
 START_TEST(a_listener_may_add_constraints) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 1);
+    cns_solver *s = solver_new(context, 1);
     int64_t sum = 0;
     const cns_solver_events events = {.size = sizeof events, .solution = cut_off, .user = &sum};
     for (int k = 0; k < 6; k++) {
@@ -797,7 +778,7 @@ END_TEST
 
 START_TEST(hints_come_first) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 1);
+    cns_solver *s = solver_new(context, 1);
     cns_var x[8];
     for (int k = 0; k < 8; k++) {
         cns_solver_new_int(s, 0, 9, NULL, &x[k]);
@@ -808,7 +789,7 @@ START_TEST(hints_come_first) {
     const cns_solve_options options = free_search(false);
     cns_solver_set_options(s, &options);
     ck_assert_int_eq(cns_solver_add(s, &differ), CNS_OK);
-    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION);
     for (int k = 0; k < 8; k++) {
         ck_assert_int_eq(value(s, x[k]), (k * 7 + 2) % 10);
     }
@@ -819,7 +800,7 @@ END_TEST
 
 START_TEST(limits_stop_and_can_be_raised) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 1);
+    cns_solver *s = solver_new(context, 1);
     enum { PIGEONS = 8 };
     cns_var x[PIGEONS], held; /* inequations on a condition are not seen as one alldifferent */
     cns_solver_new_bool(s, NULL, &held);
@@ -846,19 +827,19 @@ START_TEST(limits_stop_and_can_be_raised) {
     cns_outcome outcome;
     for (options.conflict_limit = 20;; options.conflict_limit += 20) {
         cns_solver_set_options(s, &options);
-        outcome = step(context, s, 0);
+        outcome = solver_step(context, s, 0);
         cns_solver_get_stats(s, &stats);
         if (outcome != CNS_STOPPED) {
             break;
         }
         ck_assert_uint_ge(stats.failures, options.conflict_limit);
-        ck_assert_int_eq(step(context, s, 0), CNS_STOPPED);
+        ck_assert_int_eq(solver_step(context, s, 0), CNS_STOPPED);
     }
     ck_assert_int_eq(outcome, CNS_COMPLETE);
     ck_assert_uint_gt(stats.failures, 40);
     ck_assert_uint_gt(stats.search_time, 0);
     cns_solver_cancel(s);
-    ck_assert_int_eq(step(context, s, 0), CNS_COMPLETE);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_COMPLETE);
     cns_solver_destroy(s);
     support_context_destroy(context);
 }
@@ -866,18 +847,18 @@ END_TEST
 
 START_TEST(a_cancellation_is_taken_back_by_restart) {
     cns_context *context = support_context();
-    cns_solver *s = new_solver(context, 0);
+    cns_solver *s = solver_new(context, 0);
     cns_var x;
     ck_assert_int_eq(cns_solver_new_int(s, 3, 9, NULL, &x), CNS_OK);
     cns_solver_cancel(s);
-    ck_assert_int_eq(step(context, s, 0), CNS_STOPPED); /* before anything is loaded */
-    ck_assert_int_eq(step(context, s, 0), CNS_STOPPED);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_STOPPED); /* before anything is loaded */
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_STOPPED);
     ck_assert_int_eq(cns_solver_restart(s), CNS_OK);
-    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION);
     cns_solver_cancel(s);
     ck_assert_int_eq(cns_solver_restart(s), CNS_OK);
     ck_assert_int_eq(cns_solver_value(s, x, &(int64_t){0}), CNS_E_NOTFOUND);
-    ck_assert_int_eq(step(context, s, 0), CNS_SOLUTION);
+    ck_assert_int_eq(solver_step(context, s, 0), CNS_SOLUTION);
     cns_solver_destroy(s);
     support_context_destroy(context);
 }

@@ -5,26 +5,7 @@
  *
  * The oracle is brute force: the domains have few values.
  */
-#include "cns/solver.h"
-#include "support.h"
-
-#define VARS(k, array) .v[k] = (array), .v_count[k] = sizeof(array) / sizeof *(array)
-#define INTS(k, array) .i[k] = (array), .i_count[k] = sizeof(array) / sizeof *(array)
-
-static cns_solver *new_solver(cns_context *context, uint64_t seed) {
-    const cns_solver_config config = {.size = sizeof config, .seed = seed};
-    cns_solver *solver = NULL;
-    support_status(context, CNS_OK, cns_solver_create(context, &config, &solver));
-    return solver;
-}
-
-static cns_outcome step(cns_context *context, cns_solver *solver, uint64_t ticks) {
-    cns_outcome outcome = CNS_RUNNING;
-    do {
-        support_status(context, CNS_OK, cns_solver_step(solver, ticks, &outcome));
-    } while (outcome == CNS_RUNNING);
-    return outcome;
-}
+#include "solver_steps.h"
 
 /* ---- large values ---------------------------------------------------------------------------- */
 
@@ -32,7 +13,7 @@ static int count_solutions(cns_context *context, cns_solver *solver) {
     const cns_solve_options options = {.size = sizeof options, .all_solutions = 1};
     support_status(context, CNS_OK, cns_solver_set_options(solver, &options));
     int count = 0;
-    while (step(context, solver, 0) == CNS_SOLUTION) {
+    while (solver_step(context, solver, 0) == CNS_SOLUTION) {
         count++;
     }
     return count;
@@ -43,7 +24,7 @@ START_TEST(large_results_of_a_condition_are_refused_or_right) {
     static const int64_t largest[] = {2147483647, 2147483648};
     cns_context *context = support_context();
     for (int k = 0; k < 2; k++) {
-        cns_solver *solver = new_solver(context, 0);
+        cns_solver *solver = solver_new(context, 0);
         const int64_t ranges[] = {-largest[k], -largest[k], 3, 3, largest[k], largest[k]};
         cns_var x, y, b;
         support_status(context, CNS_OK, cns_solver_new_int_ranges(solver, ranges, 3, NULL, &x));
@@ -61,7 +42,7 @@ START_TEST(large_results_of_a_condition_are_refused_or_right) {
         }
         cns_solver_destroy(solver);
     }
-    cns_solver *solver = new_solver(context, 0);
+    cns_solver *solver = solver_new(context, 0);
     cns_var v[3], b;
     support_status(context, CNS_OK, cns_solver_new_int(solver, 0, 3, NULL, &v[0]));
     support_status(context, CNS_OK,
@@ -86,7 +67,7 @@ START_TEST(products_without_a_coefficient_do_not_overflow) {
                                      1000003,        1099511627776,  1099511627776};
     static const int64_t coefficients[] = {0, -1};
     cns_context *context = support_context();
-    cns_solver *solver = new_solver(context, 0);
+    cns_solver *solver = solver_new(context, 0);
     cns_var x, y;
     support_status(context, CNS_OK, cns_solver_new_int_ranges(solver, ranges, 3, NULL, &x));
     support_status(context, CNS_OK, cns_solver_new_int(solver, -2, 5, NULL, &y));
@@ -143,7 +124,7 @@ static int sums_within(void) {
  * 48 assignments must not take as many conflicts as the product has values. */
 START_TEST(bounds_do_not_creep) {
     cns_context *context = support_context();
-    cns_solver *solver = new_solver(context, 0);
+    cns_solver *solver = solver_new(context, 0);
     cns_var x = sparse(context, solver, left_values, LEFT);
     cns_var y = sparse(context, solver, middle_values, MIDDLE);
     cns_var z = sparse(context, solver, right_values, RIGHT);
@@ -165,7 +146,7 @@ START_TEST(bounds_do_not_creep) {
     support_status(context, CNS_OK, cns_solver_set_options(solver, &options));
     int found = 0;
     cns_outcome outcome;
-    while ((outcome = step(context, solver, 0)) == CNS_SOLUTION) {
+    while ((outcome = solver_step(context, solver, 0)) == CNS_SOLUTION) {
         found++;
     }
     ck_assert_int_eq(outcome, CNS_COMPLETE);
@@ -188,7 +169,7 @@ START_TEST(values_in_the_middle_are_of_the_domain) {
     int rule = _i % 2;
     int negated = _i / 2;
     cns_context *context = support_context();
-    cns_solver *solver = new_solver(context, 0);
+    cns_solver *solver = solver_new(context, 0);
     cns_var x[2];
     support_status(context, CNS_OK, cns_solver_new_int_ranges(solver, ranges, 3, NULL, &x[0]));
     support_status(context, CNS_OK,
@@ -202,7 +183,7 @@ START_TEST(values_in_the_middle_are_of_the_domain) {
     support_status(context, CNS_OK, cns_solver_set_options(solver, &options));
     int64_t value = 0;
     int found = 0;
-    while (step(context, solver, 0) == CNS_SOLUTION) {
+    while (solver_step(context, solver, 0) == CNS_SOLUTION) {
         support_status(context, CNS_OK, cns_solver_value(solver, x[0], &value));
         ck_assert(found > 0 || value == firsts[rule][negated]);
         found++;
@@ -216,7 +197,7 @@ END_TEST
 /* A removed value in the middle of a wide interval is not decided on. */
 START_TEST(a_removed_middle_is_not_decided_on) {
     cns_context *context = support_context();
-    cns_solver *solver = new_solver(context, 0);
+    cns_solver *solver = solver_new(context, 0);
     cns_var x;
     static const int64_t one[] = {1}, middle[] = {2500};
     support_status(context, CNS_OK, cns_solver_new_int(solver, 0, 5000, NULL, &x));
@@ -230,7 +211,7 @@ START_TEST(a_removed_middle_is_not_decided_on) {
     support_status(context, CNS_OK,
                    cns_solver_add_search(solver, &x, 1, CNS_INPUT_ORDER, CNS_INDOMAIN_MEDIAN));
     int64_t value = 0;
-    ck_assert_int_eq(step(context, solver, 0), CNS_SOLUTION);
+    ck_assert_int_eq(solver_step(context, solver, 0), CNS_SOLUTION);
     support_status(context, CNS_OK, cns_solver_value(solver, x, &value));
     ck_assert_int_eq(value, 2499);
     cns_solver_destroy(solver);
